@@ -1,0 +1,269 @@
+//! Answers of the endpoints.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::records::{Exemplar, LogRecord, Span, UnixNano};
+
+/// What an answer cost.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stats {
+    /// Rows whose values were looked at, in files and journal.
+    pub rows_scanned: u64,
+    /// Bytes read from files, sidecars included.
+    pub bytes_scanned: u64,
+    /// Live files of the tables asked about.
+    pub files_total: u64,
+    /// Files opened.
+    pub files_scanned: u64,
+    /// Files skipped because no row of theirs lies in the time range.
+    pub files_pruned_by_time: u64,
+    /// Files skipped by their trace-id bloom or text index.
+    pub files_pruned_by_index: u64,
+    /// Whether an index narrowed the scan: `none`, `bloom`, `text`, `bloom+text`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub index_used: String,
+    /// Rows read from the journal's tail.
+    pub journal_rows: u64,
+    /// Catalog sequence number the answer is pinned to.
+    pub snapshot: u64,
+    /// Time spent in the server.
+    pub elapsed_ms: f64,
+}
+
+/// Whether an answer holds everything it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Completeness {
+    /// True when nothing is missing.
+    pub complete: bool,
+    /// Why something may be missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete_because: Vec<String>,
+}
+
+impl Completeness {
+    /// Complete where there is no reason against it.
+    pub fn of(incomplete_because: Vec<String>) -> Completeness {
+        Completeness { complete: incomplete_because.is_empty(), incomplete_because }
+    }
+}
+
+impl Default for Completeness {
+    fn default() -> Self {
+        Completeness::of(Vec::new())
+    }
+}
+
+/// Everything known of one trace.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TraceAnswer {
+    /// Id asked for.
+    pub trace_id: String,
+    /// Its spans, by start time.
+    pub spans: Vec<Span>,
+    /// Log records that carry the id, by time.
+    pub logs: Vec<LogRecord>,
+    /// Metric exemplars that carry the id, by time.
+    pub exemplars: Vec<Exemplar>,
+    /// Newest time seen of each signal (`traces`, `logs`, `metrics`), so that a reader can tell what may still arrive.
+    pub last_seen: BTreeMap<String, UnixNano>,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// One trace in a list.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TraceSummary {
+    /// Id.
+    pub trace_id: String,
+    /// Service of the root span, or of the earliest span while the root is missing.
+    pub root_service: String,
+    /// Name of the root span, or of the earliest span.
+    pub root_name: String,
+    /// Whether a span without parent was found.
+    pub has_root: bool,
+    /// Start of the earliest span.
+    pub start_time_unix_nano: UnixNano,
+    /// Latest end minus earliest start.
+    pub duration_nano: UnixNano,
+    /// Spans found.
+    pub span_count: u64,
+    /// Spans with status error.
+    pub error_count: u64,
+    /// Services and their span counts.
+    pub services: BTreeMap<String, u64>,
+}
+
+/// Recent traces.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TraceSearchAnswer {
+    /// Newest first.
+    pub traces: Vec<TraceSummary>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// Log records found.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LogSearchAnswer {
+    /// In the direction asked for.
+    pub logs: Vec<LogRecord>,
+    /// Where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// Counts in one step of time.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HistogramBucket {
+    /// First nanosecond of the step.
+    pub time_unix_nano: UnixNano,
+    /// Records by severity: `unknown`, `trace`, `debug`, `info`, `warn`, `error`, `fatal`. Zeros are left out.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// Log records over time.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HistogramAnswer {
+    /// Width of a step.
+    pub step_nano: UnixNano,
+    /// Start of the first step.
+    pub start_unix_nano: UnixNano,
+    /// End of the last step.
+    pub end_unix_nano: UnixNano,
+    /// Steps in order, empty ones included.
+    pub buckets: Vec<HistogramBucket>,
+    /// Records in all.
+    pub total: u64,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServiceSummary {
+    /// `service.name`.
+    pub name: String,
+    /// Spans in the range.
+    pub span_count: u64,
+    /// Spans with status error.
+    pub error_count: u64,
+    /// Log records in the range.
+    pub log_count: u64,
+    /// Newest record of any signal.
+    pub last_seen_unix_nano: UnixNano,
+}
+
+/// Services seen.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ServicesAnswer {
+    /// By name.
+    pub services: Vec<ServiceSummary>,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// A question in SQL.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SqlRequest {
+    /// One SELECT over `logs`, `spans`, `points`, `histograms`, `exp_histograms`, `summaries`, `exemplars`, `series`.
+    pub query: String,
+    /// Most rows to return; the server's cap where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// A column of a SQL answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Arrow type, as DataFusion prints it.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// Rows of a SQL answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SqlAnswer {
+    /// Columns in order.
+    pub columns: Vec<Column>,
+    /// A value a column; times as RFC 3339 texts, ids as hex, 64-bit integers as JSON integers.
+    pub rows: Vec<Vec<Value>>,
+    /// Whether the row limit cut the answer.
+    #[serde(default)]
+    pub truncated: bool,
+    /// What the answer cost.
+    pub stats: Stats,
+    /// Whether it is all.
+    #[serde(flatten)]
+    pub completeness: Completeness,
+}
+
+/// Counts of one signal since ingest started.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SignalCounts {
+    /// Records received.
+    pub received: u64,
+    /// Records stored.
+    pub stored: u64,
+    /// Records of resent requests, not stored again.
+    pub duplicate: u64,
+    /// Records rejected, by reason.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// What ingest has done, and where to send to; the Connect page turns on it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IngestStatus {
+    /// By signal (`traces`, `logs`, `metrics`), since ingest started.
+    pub signals: BTreeMap<String, SignalCounts>,
+    /// Requests refused for load or a failing disk.
+    pub refused_requests: u64,
+    /// Address of OTLP over gRPC, `host:port`.
+    pub otlp_grpc_address: String,
+    /// Address of OTLP over HTTP, `host:port`.
+    pub otlp_http_address: String,
+    /// Whether any record is stored at all, now or from earlier runs.
+    pub has_data: bool,
+}
+
+/// An error, by RFC 9457.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Problem {
+    /// `about:blank`, or a page that explains the kind of error.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// Short name of the error.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What was wrong and what to do.
+    #[serde(default)]
+    pub detail: String,
+    /// Byte offset in the query where parsing stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+}

@@ -1,0 +1,488 @@
+//! The compactor: takes the lease, settles what was left half done, then flushes, reaps and answers flush requests.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use catalog::{Catalog, CatalogError, Segment, Swap, SwapId};
+use model::{LeaseEpoch, SegmentId, SequenceNumber};
+use store::{Layout, ParquetSettings, StoreError, fault, remove_durable};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::CompactError;
+use crate::flush::{Flushed, flush_segments};
+use crate::limits::CompactLimits;
+use crate::manifest::Manifest;
+use crate::plan::{self, PartitionClamp};
+use crate::status::StatusHandle;
+use crate::{reap, segment, swap};
+
+/// Name of the lease that fences swaps.
+pub const LEASE: &str = "compact";
+
+/// A jump of the wall clock against the steady one that keeps the reaper still for a grace.
+const CLOCK_JUMP_NANOS: i64 = 60_000_000_000;
+
+/// What a swap left to do before the next one may begin.
+#[derive(Debug)]
+enum Unsettled {
+    /// The catalog did not say whether it committed.
+    Unknown(Manifest),
+    /// Committed; names are not all changed.
+    Committed(Manifest),
+    /// Not committed; its manifest and outputs are still there.
+    Uncommitted(Manifest),
+}
+
+/// Compacts one data folder.
+#[derive(Debug)]
+pub struct Compactor {
+    layout: Layout,
+    catalog: Catalog,
+    limits: Arc<CompactLimits>,
+    settings: Arc<ParquetSettings>,
+    status: StatusHandle,
+    epoch: LeaseEpoch,
+    counter: u64,
+    unsettled: Option<Unsettled>,
+    /// Segments that could not be read, until when they are left alone, and why.
+    blocked: BTreeMap<SegmentId, (Instant, String)>,
+    /// Damaged segments that have been reported.
+    reported: BTreeSet<SegmentId>,
+    clock: Clock,
+    reap_next: Instant,
+    /// The catalog's number when there was last nothing to do.
+    idle_at: Option<SequenceNumber>,
+}
+
+/// Sees the wall clock jump.
+#[derive(Debug)]
+struct Clock {
+    steady: Instant,
+    wall: i64,
+    /// Until then nothing is old enough to be deleted.
+    distrusted_until: Option<Instant>,
+}
+
+impl Clock {
+    /// Whether times of the wall clock may be compared with earlier ones now.
+    fn is_trusted(&mut self, steady: Instant, wall: i64, grace: Duration) -> bool {
+        let passed = i64::try_from(steady.duration_since(self.steady).as_nanos()).unwrap_or(i64::MAX);
+        let jump = wall.saturating_sub(self.wall).saturating_sub(passed);
+        (self.steady, self.wall) = (steady, wall);
+        if jump.saturating_abs() > CLOCK_JUMP_NANOS {
+            tracing::warn!(seconds = jump / 1_000_000_000, "the clock jumped; nothing is deleted for a while");
+            self.distrusted_until = Some(steady + grace);
+        }
+        self.distrusted_until.is_none_or(|until| steady >= until)
+    }
+}
+
+impl Compactor {
+    /// A compactor of this folder. The caller holds the folder's lock of the role; nothing is touched before
+    /// [`Compactor::run`].
+    pub fn open(layout: Layout, catalog: Catalog, limits: CompactLimits) -> Compactor {
+        let (steady, wall) = (Instant::now(), catalog.now());
+        Compactor {
+            layout,
+            catalog,
+            limits: Arc::new(limits),
+            settings: Arc::new(ParquetSettings::default()),
+            status: StatusHandle::default(),
+            epoch: LeaseEpoch(0),
+            counter: 0,
+            unsettled: None,
+            blocked: BTreeMap::new(),
+            reported: BTreeSet::new(),
+            clock: Clock { steady, wall, distrusted_until: None },
+            reap_next: steady,
+            idle_at: None,
+        }
+    }
+
+    /// Shows how it stands, while it runs.
+    pub fn status(&self) -> StatusHandle {
+        self.status.clone()
+    }
+
+    /// Compacts until `shutdown`; a job that has begun is ended first.
+    ///
+    /// # Errors
+    /// [`CompactError::Fenced`] once another compactor has the lease, and what no later try can help
+    /// ([`CompactError::is_retryable`]). Everything else is logged and tried again.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), CompactError> {
+        let mut is_started = false;
+        let mut failures = 0;
+        while !shutdown.is_cancelled() {
+            let pass = match is_started {
+                true => self.pass().await,
+                false => self.start().await.map(|()| true),
+            };
+            let wait = match pass {
+                Ok(worked) => {
+                    (is_started, failures) = (true, 0);
+                    self.status.change(|status| status.last_error = None);
+                    if worked { Duration::ZERO } else { self.limits.poll }
+                }
+                Err(error) if error.is_retryable() => {
+                    self.report(&error);
+                    self.idle_at = None;
+                    failures += 1;
+                    back_off(self.limits.retry_after, failures)
+                }
+                Err(error) => return Err(error),
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs an error, once as long as it stays the same.
+    fn report(&self, error: &CompactError) {
+        let text = error.to_string();
+        if self.status.read().last_error.as_ref() != Some(&text) {
+            tracing::error!(error = text, "compaction did not get on; it tries again");
+        }
+        self.status.change(|status| status.last_error = Some(text));
+    }
+
+    /// Takes the lease and settles what earlier owners left.
+    pub(crate) async fn start(&mut self) -> Result<(), CompactError> {
+        let owner = format!("process {}", std::process::id());
+        self.epoch = self.catalog.acquire_lease(LEASE, &owner).await?;
+        self.counter = 0;
+        self.unsettled = None;
+        self.status.change(|status| status.lease_epoch = self.epoch.0);
+
+        // The lease is ours: what is not committed now never will be.
+        let committed = self.catalog.committed_swaps().await?;
+        let last = committed.last().copied();
+        let layout = self.layout.clone();
+        blocking(move || {
+            for id in swap::list_manifests(&layout)? {
+                if !committed.contains(&id) {
+                    undo_manifest(&layout, id)?;
+                }
+            }
+            // A swap begins only after the one before has its names, so only the last can lack some.
+            let Some(id) = last else { return Ok(()) };
+            let Some(manifest) = swap::read_manifest(&layout, id)? else {
+                return Err(StoreError::Missing { path: layout.manifest_path(id.epoch, id.counter) }.into());
+            };
+            finish(&layout, &manifest)
+        })
+        .await?;
+        self.delete_orphans().await?;
+        self.refresh_quarantined().await
+    }
+
+    async fn delete_orphans(&mut self) -> Result<(), CompactError> {
+        let known: HashSet<_> = self.catalog.known_files().await?.into_iter().collect();
+        let layout = self.layout.clone();
+        let found = blocking(move || reap::delete_orphans(&layout, &known)).await?;
+        if found.deleted > 0 {
+            tracing::info!(files = found.deleted, "outputs of swaps that never committed were deleted");
+        }
+        for path in &found.strange {
+            tracing::error!(path = %path.display(), "the catalog does not know this file; it is left alone");
+        }
+        let strange = found.strange.iter().map(|path| path.display().to_string()).collect();
+        self.status.change(|status| status.strange_files = strange);
+        Ok(())
+    }
+
+    async fn refresh_quarantined(&mut self) -> Result<(), CompactError> {
+        let quarantined = self.catalog.quarantined_segments().await?;
+        let quarantined = quarantined.into_iter().map(|segment| (segment.id.to_string(), segment.reason)).collect();
+        self.status.change(|status| status.quarantined = quarantined);
+        Ok(())
+    }
+
+    /// One look at the catalog and what follows from it. Says whether there may be more to do at once.
+    pub(crate) async fn pass(&mut self) -> Result<bool, CompactError> {
+        self.settle().await?;
+        self.reap_if_due().await?;
+        let sequence = self.catalog.sequence().await?;
+        self.unblock();
+        if self.idle_at == Some(sequence) && self.blocked.is_empty() {
+            return Ok(false);
+        }
+        // The request is read before the segments: what it asks for is then among them, or in files.
+        let request = self.catalog.pending_flush().await?;
+        let segments = self.catalog.segments().await?;
+        self.note_waiting(&segments);
+        let blocked = self.blocked.keys().copied().collect();
+        let chosen = plan::choose_segments(&segments, &blocked, &self.limits);
+        if !chosen.is_empty() {
+            self.flush(chosen).await?;
+            return Ok(true);
+        }
+        let Some(request) = request else {
+            self.idle_at = Some(sequence);
+            return Ok(false);
+        };
+        let layout = self.layout.clone();
+        let asked = request.clone();
+        let is_done = blocking(move || {
+            Ok(plan::is_flush_done(&asked, &segments, |listed| segment::holds_commit(&layout, listed)))
+        });
+        if is_done.await? {
+            self.catalog.finish_flush(request.id).await?;
+        }
+        Ok(false)
+    }
+
+    /// Lets segments be tried again whose time has come.
+    fn unblock(&mut self) {
+        let now = Instant::now();
+        self.blocked.retain(|_, (until, _)| *until > now);
+    }
+
+    fn note_waiting(&self, segments: &[Segment]) {
+        let waiting = segments.iter().filter(|segment| plan::is_waiting(segment));
+        let (count, bytes) = waiting.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.length));
+        self.status.change(|status| (status.segments_waiting, status.bytes_waiting) = (count, bytes));
+    }
+
+    /// Flushes these segments: one swap.
+    async fn flush(&mut self, chosen: Vec<Segment>) -> Result<(), CompactError> {
+        let began = Instant::now();
+        let (layout, catalog, settings) = (self.layout.clone(), self.catalog.clone(), self.settings.clone());
+        let clamp = PartitionClamp::of(&self.limits);
+        let runtime = Handle::current();
+        let flushed = blocking(move || {
+            let mut draw = |count| Ok(runtime.block_on(catalog.draw_file_ids(count))?);
+            flush_segments(&layout, &chosen, clamp, &settings, &mut draw)
+        })
+        .await?;
+        self.note_flushed(&flushed);
+        if flushed.consumed.is_empty() {
+            return Ok(());
+        }
+        let rows = flushed.rows();
+        let bytes: u64 = flushed.outputs.iter().map(|file| file.bytes).sum();
+        let (files, segments, is_damaged) =
+            (flushed.outputs.len(), flushed.consumed.len(), !flushed.damaged.is_empty());
+        self.commit(flushed).await?;
+        let micros = began.elapsed().as_micros() as u64;
+        let now = self.catalog.now();
+        self.status.change(|status| {
+            status.last_flush_unix_nano = Some(now);
+            status.flushes += 1;
+            status.rows_flushed += rows;
+            status.bytes_written += bytes;
+            status.flush_micros += micros;
+        });
+        tracing::info!(segments, rows, files, bytes, milliseconds = micros / 1000, "flushed");
+        if is_damaged {
+            self.refresh_quarantined().await?;
+        }
+        Ok(())
+    }
+
+    /// Reports what could not be read, each once.
+    fn note_flushed(&mut self, flushed: &Flushed) {
+        for (id, reason) in &flushed.damaged {
+            if self.reported.insert(*id) {
+                tracing::error!(segment = %id, reason, "a segment is damaged; its file is kept, the rest is flushed");
+            }
+        }
+        let until = Instant::now() + self.limits.retry_after;
+        for (id, reason) in &flushed.blocked {
+            if self.reported.insert(*id) {
+                tracing::error!(segment = %id, reason, "a segment cannot be read; it is tried again");
+            }
+            self.blocked.insert(*id, (until, reason.clone()));
+        }
+        for id in &flushed.consumed {
+            self.blocked.remove(id);
+            if flushed.damaged.iter().all(|(damaged, _)| damaged != id) {
+                self.reported.remove(id);
+            }
+        }
+        let blocked = self.blocked.iter().map(|(id, (_, reason))| (id.to_string(), reason.clone())).collect();
+        self.status.change(|status| status.blocked = blocked);
+    }
+
+    /// Steps 2 to 4 of the swap of what was flushed.
+    async fn commit(&mut self, flushed: Flushed) -> Result<(), CompactError> {
+        let swap = Swap {
+            lease_name: LEASE.into(),
+            epoch: self.epoch,
+            counter: self.counter,
+            add: flushed.outputs,
+            remove: Vec::new(),
+            consume: flushed.consumed,
+            quarantine: flushed.damaged,
+            now: self.catalog.now(),
+        };
+        self.counter += 1;
+        let manifest = Manifest::of(&swap, &[]);
+        let (layout, written) = (self.layout.clone(), manifest.clone());
+        self.unsettled = Some(Unsettled::Uncommitted(manifest.clone()));
+        blocking(move || swap::write_manifest(&layout, &written)).await?;
+        self.unsettled = Some(Unsettled::Unknown(manifest.clone()));
+        let committed = self.catalog.swap(&swap).await;
+        if committed.is_ok() {
+            fault::hit("after_catalog_commit");
+        }
+        match committed {
+            Ok(_) => {
+                self.unsettled = Some(Unsettled::Committed(manifest));
+                self.settle().await
+            }
+            Err(error @ (CatalogError::Fenced { .. } | CatalogError::InputGone(_))) => {
+                self.unsettled = Some(Unsettled::Uncommitted(manifest));
+                self.settle().await?;
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends what the last swap left to do. Until this has succeeded no other swap begins.
+    async fn settle(&mut self) -> Result<(), CompactError> {
+        let layout = self.layout.clone();
+        match self.unsettled.take() {
+            None => Ok(()),
+            Some(Unsettled::Committed(manifest)) => {
+                self.unsettled = Some(Unsettled::Committed(manifest.clone()));
+                blocking(move || finish(&layout, &manifest)).await?;
+                self.unsettled = None;
+                Ok(())
+            }
+            Some(Unsettled::Uncommitted(manifest)) => {
+                self.unsettled = Some(Unsettled::Uncommitted(manifest.clone()));
+                blocking(move || swap::undo_swap(&layout, &manifest)).await?;
+                self.unsettled = None;
+                Ok(())
+            }
+            Some(Unsettled::Unknown(manifest)) => {
+                let id = manifest.id();
+                self.unsettled = Some(Unsettled::Unknown(manifest.clone()));
+                let is_committed = self.catalog.is_swap_committed(id.epoch, id.counter).await?;
+                self.unsettled = Some(match is_committed {
+                    true => Unsettled::Committed(manifest),
+                    false => Unsettled::Uncommitted(manifest),
+                });
+                Box::pin(self.settle()).await
+            }
+        }
+    }
+
+    async fn reap_if_due(&mut self) -> Result<(), CompactError> {
+        let (steady, wall) = (Instant::now(), self.catalog.now());
+        let is_trusted = self.clock.is_trusted(steady, wall, self.limits.grace);
+        if steady < self.reap_next || !is_trusted {
+            return Ok(());
+        }
+        self.reap_next = steady + self.limits.reap_interval;
+        self.reap(wall).await
+    }
+
+    /// Deletes what is past its grace at this time.
+    pub(crate) async fn reap(&mut self, now: i64) -> Result<(), CompactError> {
+        let grace = self.limits.grace;
+        let before = now.saturating_sub(i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX));
+        let segments = self.catalog.retired_segments(before).await?;
+        let files = self.catalog.removed_files(before).await?;
+        let reaped = (segments.len() + files.len()) as u64;
+        if reaped > 0 {
+            let (layout, ids, gone) = (self.layout.clone(), segments.clone(), files.clone());
+            blocking(move || {
+                reap::delete_segments(&layout, &ids)?;
+                reap::delete_files(&layout, &gone)
+            })
+            .await?;
+            if !segments.is_empty() {
+                self.catalog.forget_segments(&segments).await?;
+            }
+            if !files.is_empty() {
+                self.catalog.forget_files(&files.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
+            }
+            self.status.change(|status| status.reaped += reaped);
+        }
+        let folder = self.layout.journal_folder();
+        let names = blocking(move || Ok(swap::list_names(&folder)?)).await?;
+        let known: HashSet<SegmentId> = self.catalog.known_segments().await?.into_iter().collect();
+        let layout = self.layout.clone();
+        let found = blocking(move || reap::delete_orphan_segments(&layout, &names, &known, grace)).await?;
+        for path in found.strange {
+            let path = path.display().to_string();
+            if !self.status.read().strange_files.contains(&path) {
+                tracing::error!(path, "the catalog does not know this segment; it is left alone");
+                self.status.change(|status| status.strange_files.push(path));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How long to wait after so many failures in a row: twice as long each time, up to 32 times.
+fn back_off(first: Duration, failures: u32) -> Duration {
+    first * 2_u32.pow(failures.saturating_sub(1).min(5))
+}
+
+/// Undoes a swap of an earlier owner that never committed.
+fn undo_manifest(layout: &Layout, id: SwapId) -> Result<(), CompactError> {
+    match swap::read_manifest(layout, id) {
+        Ok(Some(manifest)) => swap::undo_swap(layout, &manifest),
+        Ok(None) => Ok(()),
+        Err(CompactError::Store(error @ StoreError::Damaged { .. })) => {
+            // Without it its outputs are orphans, which are deleted next.
+            tracing::error!(%error, "the manifest of a swap that never committed is deleted");
+            Ok(remove_durable(&layout.manifest_path(id.epoch, id.counter))?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Step 4. A file without any of its names is reported: waiting would not bring it back.
+fn finish(layout: &Layout, manifest: &Manifest) -> Result<(), CompactError> {
+    match swap::finish_swap(layout, manifest) {
+        Err(CompactError::Store(error @ StoreError::Missing { .. })) => {
+            tracing::error!(%error, "a file of a committed swap is missing");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Runs a job on a blocking thread.
+async fn blocking<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, CompactError> + Send + 'static,
+) -> Result<T, CompactError> {
+    tokio::task::spawn_blocking(job).await.map_err(|error| CompactError::Job(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_is_not_trusted_for_a_grace() {
+        let start = Instant::now();
+        let mut clock = Clock { steady: start, wall: 0, distrusted_until: None };
+        let mut check = |seconds: u64, wall_seconds: i64, expect: bool| {
+            let steady = start + Duration::from_secs(seconds);
+            let grace = Duration::from_secs(900);
+            assert_eq!(clock.is_trusted(steady, wall_seconds * 1_000_000_000, grace), expect, "{seconds}");
+        };
+        check(10, 10, true);
+        check(70, 130, true);
+        check(80, 3800, false);
+        check(979, 4699, false);
+        check(980, 4700, true);
+        check(990, -50, false);
+    }
+
+    #[test]
+    fn waits_grow_to_a_bound() {
+        let seconds = |failures| back_off(Duration::from_secs(2), failures).as_secs();
+        assert_eq!([1, 2, 3, 6, 7, 1000].map(seconds), [2, 4, 8, 64, 64, 64]);
+    }
+}

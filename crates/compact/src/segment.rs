@@ -1,0 +1,90 @@
+//! Reading a sealed segment for a flush. Nothing here repairs anything.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, RecordBatch};
+use catalog::Segment;
+use journal::{End, JournalError, SegmentReader};
+use model::{Table, TenantId};
+use store::Layout;
+
+use crate::table_rows::RowPart;
+
+/// Rows of a flush by owner and table, in the order they arrived.
+pub(crate) type RowsByTable = BTreeMap<(TenantId, Table), Vec<RowPart>>;
+
+/// What was found wrong with a segment, each once.
+pub(crate) type Damaged = Vec<String>;
+
+/// Adds the rows of a sealed segment; what is damaged is left out and named.
+///
+/// # Errors
+/// The file cannot be read at all. Nothing of it counts then.
+pub(crate) fn read_segment(
+    layout: &Layout,
+    segment: &Segment,
+    rows: &mut RowsByTable,
+) -> Result<Damaged, JournalError> {
+    let reader = SegmentReader::open(&layout.segment_path(segment.id))?;
+    let mut found: Vec<(TenantId, Table, RowPart)> = Vec::new();
+    let mut damaged = Damaged::new();
+    let mut commits = reader.read_from(reader.start(), End::Sealed(segment.length))?;
+    for commit in commits.by_ref() {
+        let commit = commit?;
+        for part in commit.parts() {
+            let table = part.table();
+            let batch = part.decode().map_err(|error| error.to_string());
+            match batch.and_then(|batch| fits(table, part.schema_version(), &batch).map(|()| batch)) {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                Ok(batch) => {
+                    let arrival = commit.arrival_unix_nano();
+                    found.push((part.tenant().clone(), table, RowPart { arrival, batch }));
+                }
+                Err(reason) => {
+                    damaged.push(format!("commit {}: {} rows of {table}: {reason}", commit.number(), part.rows()));
+                }
+            }
+        }
+    }
+    damaged.extend(commits.damage().iter().map(|damage| format!("bytes {} to {}", damage.start, damage.end)));
+    for (tenant, table, part) in found {
+        rows.entry((tenant, table)).or_default().push(part);
+    }
+    Ok(damaged)
+}
+
+/// Whether a segment that is not sealed holds a commit. One that cannot be read is taken to hold one.
+pub(crate) fn holds_commit(layout: &Layout, segment: &Segment) -> bool {
+    let look = || -> Result<bool, JournalError> {
+        let reader = SegmentReader::open(&layout.segment_path(segment.id))?;
+        let mut commits = reader.read_from(reader.start(), End::Live)?;
+        Ok(commits.next().transpose()?.is_some())
+    };
+    match look() {
+        Ok(holds) => holds,
+        // A listed segment without a file was dropped, or its owner is about to.
+        Err(JournalError::Missing(_)) => false,
+        Err(_) => true,
+    }
+}
+
+/// Whether rows are what their table's schema says: then nothing later can refuse them.
+fn fits(table: Table, version: u16, batch: &RecordBatch) -> Result<(), String> {
+    if version != schema::SCHEMA_VERSION {
+        return Err(format!("schema version {version} is not known"));
+    }
+    let schema = schema::schema(table);
+    for field in batch.schema_ref().fields() {
+        match schema.field_with_name(field.name()) {
+            Ok(known) if known.data_type() == field.data_type() => {}
+            _ => return Err(format!("column {} is not of this table", field.name())),
+        }
+    }
+    for field in schema.fields().iter().filter(|field| !field.is_nullable()) {
+        match batch.column_by_name(field.name()) {
+            Some(column) if column.null_count() == 0 => {}
+            _ => return Err(format!("column {} is missing or holds nulls", field.name())),
+        }
+    }
+    Ok(())
+}

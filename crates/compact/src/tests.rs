@@ -1,0 +1,8 @@
+//! Whole flushes over real journals, catalogs and folders.
+
+mod crash;
+mod fixture;
+mod flushing;
+mod measure;
+mod reaping;
+mod rows;

@@ -1,0 +1,85 @@
+//! The process dies at each point of a swap; after the next start each row is there exactly once.
+
+use std::path::Path;
+use std::process::Command;
+
+use fastrand::Rng;
+use model::Table;
+
+use super::fixture::Fixture;
+
+const FOLDER_VARIABLE: &str = "SPYHOP_TEST_COMPACT_FOLDER";
+
+/// Run as a child process by the test below, with a fault armed.
+#[test]
+#[ignore = "is the child of a_crash_at_any_point_loses_and_doubles_nothing"]
+fn child_that_compacts() {
+    if let Ok(folder) = std::env::var(FOLDER_VARIABLE) {
+        Fixture::open(Path::new(&folder)).compact();
+    }
+}
+
+fn compact_in_child(folder: &Path, fault: &str) -> bool {
+    let status = Command::new(std::env::current_exe().expect("this binary"))
+        .args(["tests::crash::child_that_compacts", "--exact", "--ignored", "--quiet"])
+        .env(FOLDER_VARIABLE, folder)
+        .env("SPYHOP_FAULT", fault)
+        .output();
+    status.expect("runs").status.success()
+}
+
+#[test]
+fn a_crash_at_any_point_loses_and_doubles_nothing() {
+    let points = [
+        "after_output",
+        "after_output:7",
+        "after_sidecars:3",
+        "after_manifest",
+        "after_catalog_commit",
+        "after_rename",
+        "after_rename:4",
+    ];
+    for point in points {
+        let folder = tempfile::tempdir().expect("a folder");
+        let expected = Fixture::open(folder.path()).fill(&mut Rng::with_seed(20), 3, 2);
+        assert!(!compact_in_child(folder.path(), point), "{point}: it should die");
+        let fixture = Fixture::open(folder.path());
+        assert_eq!(fixture.live_rows(), expected, "right after the crash at {point}");
+        assert!(rows_of_glob(&fixture) <= expected.values().sum(), "a glob counts nothing twice");
+        drop(fixture);
+        assert!(compact_in_child(folder.path(), ""), "{point}: the next start goes on");
+        let fixture = Fixture::open(folder.path());
+        assert_eq!(fixture.live_rows(), expected, "after the start that followed {point}");
+        assert!(fixture.names("new").is_empty(), "{point}");
+        assert_eq!(fixture.manifests(), 1, "{point}");
+        let live = fixture.live_files().len();
+        assert_eq!(fixture.names("parquet").len(), live, "{point}");
+        let logs = fixture.live_files().iter().filter(|file| file.partition.table == Table::Logs).count();
+        assert_eq!(fixture.names("tix").len(), logs, "{point}: no sidecar is left over or lost");
+    }
+}
+
+/// A manifest that is deleted takes its outputs with it, in that order, however often it is interrupted.
+#[test]
+fn undoing_may_be_interrupted_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let expected = Fixture::open(folder.path()).fill(&mut Rng::with_seed(21), 2, 2);
+    assert!(!compact_in_child(folder.path(), "after_manifest"));
+    assert!(!compact_in_child(folder.path(), "after_manifest_removed"));
+    let fixture = Fixture::open(folder.path());
+    assert_eq!(fixture.manifests(), 0);
+    assert!(!fixture.names("new").is_empty());
+    fixture.compact();
+    assert_eq!(fixture.live_rows(), expected);
+    assert!(fixture.names("new").is_empty());
+}
+
+/// Rows a reader of `**/*.parquet` sees, series rows aside.
+fn rows_of_glob(fixture: &Fixture) -> usize {
+    let names = fixture.names("parquet");
+    let files = fixture.live_files();
+    let of_name = |id: String| names.iter().any(|path| path.to_string_lossy().contains(&id));
+    let seen = files.iter().filter(|file| file.partition.table != Table::Series && of_name(file.id.to_string()));
+    assert!(names.len() <= files.len(), "no .parquet file is unknown to the catalog");
+    seen.map(|file| file.rows as usize).sum()
+}

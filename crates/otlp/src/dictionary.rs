@@ -1,0 +1,144 @@
+//! Distinct texts by number, found again by hash.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Keeps a client from choosing texts that collide.
+static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+
+/// Texts numbered in the order they first came.
+///
+/// Open addressing with linear probes. Entries leave only in the reverse order of their coming, and slots are
+/// filled in the order of numbers when the table grows: so emptying a slot never breaks another's probe.
+#[derive(Default)]
+pub(crate) struct Dictionary {
+    /// End of each text in `bytes`.
+    ends: Vec<i32>,
+    bytes: Vec<u8>,
+    hashes: Vec<u64>,
+    /// Number plus one of the text in this slot; zero where it is empty. A power of two, at most half full.
+    slots: Vec<u32>,
+    /// Number of the text interned last, which often comes again.
+    last: usize,
+}
+
+impl Dictionary {
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn text(&self, number: usize) -> &[u8] {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize };
+        &self.bytes[start..self.ends[number] as usize]
+    }
+
+    /// The text's number, a new one if it is new.
+    pub fn intern(&mut self, text: &str) -> i32 {
+        if self.slots.len() < 2 * (self.ends.len() + 1) {
+            self.grow();
+        }
+        let (hash, slot) = match self.find(text.as_bytes()) {
+            Ok(number) => return number,
+            Err(vacant) => vacant,
+        };
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.ends.push(self.bytes.len() as i32);
+        self.hashes.push(hash);
+        self.slots[slot] = self.ends.len() as u32;
+        self.last = self.ends.len() - 1;
+        self.last as i32
+    }
+
+    /// The number of a text that is known, else its hash and the slot it would have. What is known is UTF-8, so
+    /// bytes that are found need no check.
+    #[inline]
+    pub fn find(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
+        if self.last < self.ends.len() && self.text(self.last) == text {
+            return Ok(self.last as i32);
+        }
+        self.find_by_hash(text)
+    }
+
+    fn find_by_hash(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
+        let hash = xxh3_64_with_seed(text, *SEED);
+        let mask = self.slots.len().wrapping_sub(1);
+        let mut slot = hash as usize & mask;
+        while let Some(&found @ 1..) = self.slots.get(slot) {
+            let number = found as usize - 1;
+            if self.hashes[number] == hash && self.text(number) == text {
+                self.last = number;
+                return Ok(number as i32);
+            }
+            slot = (slot + 1) & mask;
+        }
+        Err((hash, slot))
+    }
+
+    fn grow(&mut self) {
+        let size = (self.slots.len() * 2).max(16);
+        self.slots.clear();
+        self.slots.resize(size, 0);
+        for (number, &hash) in self.hashes.iter().enumerate() {
+            let mut slot = hash as usize & (size - 1);
+            while self.slots[slot] != 0 {
+                slot = (slot + 1) & (size - 1);
+            }
+            self.slots[slot] = number as u32 + 1;
+        }
+    }
+
+    /// Forgets the texts from this number on.
+    pub fn truncate(&mut self, len: usize) {
+        while self.ends.len() > len {
+            let number = self.ends.len();
+            let mut slot = self.hashes[number - 1] as usize & (self.slots.len() - 1);
+            while self.slots[slot] != number as u32 {
+                slot = (slot + 1) & (self.slots.len() - 1);
+            }
+            self.slots[slot] = 0;
+            self.hashes.pop();
+            self.ends.pop();
+        }
+        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+    }
+
+    /// The offsets and bytes of all texts; the dictionary is empty afterwards.
+    pub fn take(&mut self) -> (Vec<i32>, Vec<u8>) {
+        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
+        offsets.push(0);
+        offsets.append(&mut self.ends);
+        self.hashes.clear();
+        self.slots.fill(0);
+        // A table far larger than what it held costs each commit its clearing: let it shrink.
+        if self.slots.len() > 64 * offsets.len() {
+            self.slots = Vec::new();
+        }
+        (offsets, std::mem::take(&mut self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_keep_their_numbers_and_leave_in_reverse() {
+        let mut dictionary = Dictionary::default();
+        for round in 0..3 {
+            for number in 0..1000 {
+                assert_eq!(dictionary.intern(&format!("text {number}")), number, "round {round}");
+            }
+        }
+        dictionary.truncate(10);
+        assert_eq!(dictionary.len(), 10);
+        assert_eq!(dictionary.intern("text 999"), 10);
+        assert_eq!(dictionary.intern("text 9"), 9);
+        assert_eq!(dictionary.intern(""), 11);
+        let (offsets, bytes) = dictionary.take();
+        assert_eq!(offsets.len(), 13);
+        assert!(bytes.ends_with(b"text 9text 999"));
+        assert_eq!(dictionary.intern("new"), 0);
+    }
+}

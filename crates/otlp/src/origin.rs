@@ -1,0 +1,302 @@
+//! The resource and scope of the records being read, rendered once, and the columns they fill.
+
+use arrow::error::ArrowError;
+use model::attributes::{entries, native_text, write_int, write_string};
+use schema::{PROMOTED_RESOURCE, UNKNOWN_SERVICE};
+use xxhash_rust::xxh3::xxh3_64;
+
+use std::ops::Range;
+
+use crate::Stop;
+use crate::any_value::attribute;
+use crate::attributes::SortedAttributes;
+use crate::columns::Keywords;
+use crate::freeze::Assembly;
+use crate::notes::Notes;
+use crate::wire::{Fields, Value};
+
+/// Levels around a value inside `{"attributes":{…}}`.
+pub(crate) const ORIGIN_DEPTH: usize = 2;
+
+const SERVICE_NAME: &str = "service.name";
+
+/// An entity a resource stands for.
+#[derive(Default)]
+pub(crate) struct EntityRef {
+    pub schema_url: String,
+    pub kind: String,
+    pub id_keys: Vec<String>,
+    pub description_keys: Vec<String>,
+}
+
+/// A resource while it is read.
+#[derive(Default)]
+pub(crate) struct Resource {
+    pub attributes: SortedAttributes,
+    pub dropped: u32,
+    pub schema_url: String,
+    pub entity_refs: Vec<EntityRef>,
+}
+
+/// A scope while it is read.
+#[derive(Default)]
+pub(crate) struct Scope {
+    pub name: String,
+    pub version: String,
+    pub attributes: SortedAttributes,
+    pub dropped: u32,
+    pub schema_url: String,
+}
+
+/// Writes the members of an object that are not default, in the order they are given.
+struct Members<'a> {
+    out: &'a mut String,
+}
+
+impl<'a> Members<'a> {
+    fn of(out: &'a mut String) -> Members<'a> {
+        out.clear();
+        Members { out }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.out.push(if self.out.is_empty() { '{' } else { ',' });
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+    }
+
+    fn raw(&mut self, name: &str, json: &str) {
+        if !json.is_empty() {
+            self.name(name);
+            self.out.push_str(json);
+        }
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.name(name);
+            write_string(self.out, text);
+        }
+    }
+
+    fn count(&mut self, name: &str, count: u32) {
+        if count > 0 {
+            self.name(name);
+            write_int(self.out, i64::from(count));
+        }
+    }
+
+    fn texts(&mut self, name: &str, texts: &[String]) {
+        for (at, text) in texts.iter().enumerate() {
+            if at == 0 {
+                self.name(name);
+            }
+            self.out.push(if at == 0 { '[' } else { ',' });
+            write_string(self.out, text);
+        }
+        if !texts.is_empty() {
+            self.out.push(']');
+        }
+    }
+
+    /// Nothing at all where every member was default.
+    fn end(self) {
+        if !self.out.is_empty() {
+            self.out.push('}');
+        }
+    }
+}
+
+/// The resource and scope in force, and their canonical texts; a text is empty where everything is default.
+#[derive(Default)]
+pub(crate) struct Origin {
+    pub resource: Resource,
+    pub scope: Scope,
+    pub resource_text: String,
+    pub scope_text: String,
+    pub resource_hash: u64,
+    pub scope_hash: u64,
+    /// Value of each key of `PROMOTED_RESOURCE`, empty where there is none.
+    promoted: [String; PROMOTED_RESOURCE.len()],
+    element: String,
+}
+
+impl Origin {
+    pub fn begin_resource(&mut self) {
+        self.resource.attributes.clear();
+        self.resource.dropped = 0;
+        self.resource.schema_url.clear();
+        self.resource.entity_refs.clear();
+    }
+
+    pub fn begin_scope(&mut self) {
+        self.scope.name.clear();
+        self.scope.version.clear();
+        self.scope.attributes.clear();
+        self.scope.dropped = 0;
+        self.scope.schema_url.clear();
+    }
+
+    /// The resource is complete.
+    pub fn finish_resource(&mut self, notes: &mut Notes) {
+        notes.settle_origin();
+        let Resource { attributes, dropped, schema_url, entity_refs } = &mut self.resource;
+        let dropped = dropped.saturating_add(attributes.over);
+        let attributes = text_of(attributes.finish());
+        for value in &mut self.promoted {
+            value.clear();
+        }
+        for (key, raw) in entries(attributes).filter(|(_, raw)| raw.starts_with('"')) {
+            if let Ok(at) = PROMOTED_RESOURCE.binary_search_by(|entry| entry.key.cmp(&key)) {
+                self.promoted[at].clear();
+                self.promoted[at].push_str(&native_text(raw));
+            }
+        }
+        let mut members = Members::of(&mut self.resource_text);
+        members.raw("attributes", attributes);
+        members.count("dropped_attributes_count", dropped);
+        members.text("schema_url", schema_url);
+        if !entity_refs.is_empty() {
+            members.name("entity_refs");
+            for (at, entity) in entity_refs.iter().enumerate() {
+                let mut element = Members::of(&mut self.element);
+                element.text("schema_url", &entity.schema_url);
+                element.text("type", &entity.kind);
+                element.texts("id_keys", &entity.id_keys);
+                element.texts("description_keys", &entity.description_keys);
+                element.end();
+                members.out.push(if at == 0 { '[' } else { ',' });
+                members.out.push_str(if self.element.is_empty() { "{}" } else { &self.element });
+            }
+            members.out.push(']');
+        }
+        members.end();
+        self.resource_hash = xxh3_64(self.resource_text.as_bytes());
+    }
+
+    /// The scope is complete.
+    pub fn finish_scope(&mut self, notes: &mut Notes) {
+        notes.settle_origin();
+        let Scope { name, version, attributes, dropped, schema_url } = &mut self.scope;
+        let dropped = dropped.saturating_add(attributes.over);
+        let mut members = Members::of(&mut self.scope_text);
+        members.text("name", name);
+        members.text("version", version);
+        members.raw("attributes", text_of(attributes.finish()));
+        members.count("dropped_attributes_count", dropped);
+        members.text("schema_url", schema_url);
+        members.end();
+        self.scope_hash = xxh3_64(self.scope_text.as_bytes());
+    }
+
+    /// The service's name; a constant where the resource names none.
+    pub fn service_name(&self) -> &str {
+        let at = PROMOTED_RESOURCE.iter().position(|entry| entry.key == SERVICE_NAME);
+        at.map(|at| self.promoted[at].as_str()).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN_SERVICE)
+    }
+}
+
+/// The columns of spans and log records that say where they came from. They are filled for a whole run of rows
+/// when its scope or resource ends.
+#[derive(Default)]
+pub(crate) struct OriginColumns {
+    promoted: [Keywords; PROMOTED_RESOURCE.len()],
+    resource: Keywords,
+    scope: Keywords,
+}
+
+impl OriginColumns {
+    pub fn fill_scope(&mut self, rows: Range<usize>, origin: &Origin) {
+        self.scope.fill_unless_empty(rows, &origin.scope_text);
+    }
+
+    pub fn fill_resource(&mut self, rows: Range<usize>, origin: &Origin) {
+        self.resource.fill_unless_empty(rows.clone(), &origin.resource_text);
+        for ((entry, column), value) in PROMOTED_RESOURCE.iter().zip(&mut self.promoted).zip(&origin.promoted) {
+            let value = if entry.key == SERVICE_NAME { origin.service_name() } else { value };
+            column.fill_unless_empty(rows.clone(), value);
+        }
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Keywords> {
+        self.promoted.iter_mut().chain([&mut self.resource, &mut self.scope])
+    }
+
+    pub fn mark(&mut self) {
+        self.all().for_each(Keywords::mark);
+    }
+
+    pub fn roll_back(&mut self, rows: usize) {
+        self.all().for_each(|column| column.roll_back(rows));
+    }
+
+    pub fn freeze(&mut self, assembly: &mut Assembly) -> Result<(), ArrowError> {
+        for (entry, column) in PROMOTED_RESOURCE.iter().zip(&mut self.promoted) {
+            assembly.keywords(entry.column, column)?;
+        }
+        assembly.keywords("resource", &mut self.resource)?;
+        assembly.keywords("scope", &mut self.scope)
+    }
+}
+
+/// Reads a protobuf Resource; a second one merges into the first.
+pub(crate) fn read_resource(message: &[u8], resource: &mut Resource, notes: &mut Notes) -> Result<(), Stop> {
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.field()? {
+        match field {
+            (1, Value::Bytes(message)) => attribute(&mut resource.attributes, message, ORIGIN_DEPTH, notes)?,
+            (2, Value::Varint(count)) => resource.dropped = count as u32,
+            (3, Value::Bytes(message)) => {
+                let entity = read_entity_ref(message, notes)?;
+                resource.entity_refs.push(entity);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn read_entity_ref(message: &[u8], notes: &mut Notes) -> Result<EntityRef, Stop> {
+    notes.count_one()?;
+    let mut entity = EntityRef::default();
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.field()? {
+        let (number, Value::Bytes(bytes)) = field else { continue };
+        let text = notes.text(bytes).into_owned();
+        match number {
+            1 => entity.schema_url = text,
+            2 => entity.kind = text,
+            3 => entity.id_keys.push(text),
+            4 => entity.description_keys.push(text),
+            _ => {}
+        }
+    }
+    Ok(entity)
+}
+
+/// Reads a protobuf InstrumentationScope; a second one merges into the first.
+pub(crate) fn read_scope(message: &[u8], scope: &mut Scope, notes: &mut Notes) -> Result<(), Stop> {
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.field()? {
+        match field {
+            (1, Value::Bytes(bytes)) => replace(&mut scope.name, &notes.text(bytes)),
+            (2, Value::Bytes(bytes)) => replace(&mut scope.version, &notes.text(bytes)),
+            (3, Value::Bytes(message)) => attribute(&mut scope.attributes, message, ORIGIN_DEPTH, notes)?,
+            (4, Value::Varint(count)) => scope.dropped = count as u32,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What was written as text.
+pub(crate) fn text_of(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Sets a text, keeping its memory.
+pub(crate) fn replace(text: &mut String, with: &str) {
+    text.clear();
+    text.push_str(with);
+}

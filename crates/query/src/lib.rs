@@ -1,0 +1,37 @@
+//! Answers: traces with everything that belongs to them, log search, histograms, services, SQL.
+//!
+//! Vocabulary: a *question* is one call of [`QueryService`]; it pins a snapshot (`tables`), reads until its deadline,
+//! and gives an `api` answer that says what it cost and whether it is all. A *matcher* is a filter made ready to be
+//! asked of rows. A *cursor* is the place in an order of records where the next page begins; it pins nothing.
+//!
+//! Invariants:
+//! - An answer is the same with and without sidecars, before and after compaction (I9); only its cost differs.
+//! - Every question is bounded in time, rows and bytes (I7). Work that nobody waits for any more stops at the next
+//!   block of rows.
+//! - Nothing a user writes ends the process: filters are parsed iteratively or to a bounded depth, SQL is checked before
+//!   it is planned, planned on a large stack under a watchdog, and run in a bounded memory pool. A panic costs the
+//!   question.
+
+mod columns;
+mod error;
+mod histogram;
+mod identity;
+mod log_search;
+mod matcher;
+mod records;
+mod service;
+mod services;
+mod sql;
+mod trace_search;
+mod trace_view;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::QueryError;
+pub use histogram::LogHistogram;
+pub use log_search::{Direction, LogSearch};
+pub use service::{QueryLimits, QueryService, QuerySettings};
+pub use sql::SqlLimits;
+pub use trace_search::TraceSearch;

@@ -1,0 +1,166 @@
+//! Arrow rows as the API's records: the one place that knows how a stored row looks in an answer.
+//!
+//! A reader is made per batch and finds its columns once. Columns that a batch lacks read as absent. Promoted
+//! attributes return to `attributes`, so an answer shows what was sent whether a key has a column or not.
+
+mod columns;
+mod exemplars;
+mod logs;
+mod spans;
+
+pub(crate) use exemplars::ExemplarRows;
+pub(crate) use logs::LogRows;
+pub(crate) use spans::SpanRows;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use api::{Resource, Scope};
+use arrow::array::RecordBatch;
+use model::attributes::{self, AnyValue};
+use schema::{PROMOTED, PromotedType};
+use serde_json::{Map, Value};
+
+use columns::{IntColumn, TextColumn, U32Column};
+
+/// Attributes of a record from their canonical text; of duplicate keys the last. What is no canonical text ends there.
+fn native_attributes(text: &str) -> Map<String, Value> {
+    attributes::entries(text).map(|(key, raw)| (key.into_owned(), native_value(raw))).collect()
+}
+
+/// A raw canonical value as native JSON; the common kinds without parsing them.
+fn native_value(raw: &str) -> Value {
+    if !raw.starts_with(['{', '[']) && !raw.contains('\\') {
+        if let Some(inner) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
+            return Value::String(inner.to_owned());
+        }
+        if let Ok(whole) = raw.parse::<i64>() {
+            return Value::Number(whole.into());
+        }
+    }
+    attributes::parse(raw).map_or_else(|_| Value::from(raw), |value| attributes::to_native(&value))
+}
+
+/// A double: JSON has no NaN and no infinities, so they are texts.
+pub(crate) fn double_value(double: f64) -> Value {
+    attributes::to_native(&AnyValue::Double(double))
+}
+
+enum PromotedColumn<'a> {
+    Text(TextColumn<'a>),
+    Int(IntColumn<'a>),
+}
+
+/// Attributes, resource and scope: what spans and log records have in common.
+struct Origin<'a> {
+    attributes: TextColumn<'a>,
+    dropped_attributes: U32Column<'a>,
+    promoted: Vec<(&'static str, PromotedColumn<'a>)>,
+    resource: TextColumn<'a>,
+    scope: TextColumn<'a>,
+    // Few resources and scopes are shared by many rows: each text is parsed once a batch.
+    resources: RefCell<HashMap<&'a str, Resource>>,
+    scopes: RefCell<HashMap<&'a str, Scope>>,
+}
+
+impl<'a> Origin<'a> {
+    fn new(batch: &'a RecordBatch) -> Origin<'a> {
+        let promoted = PROMOTED.iter().filter_map(|entry| {
+            batch.column_by_name(entry.column)?;
+            let column = match entry.kind {
+                PromotedType::Int => PromotedColumn::Int(IntColumn::new(batch, entry.column)),
+                PromotedType::Keyword | PromotedType::Text => {
+                    PromotedColumn::Text(TextColumn::new(batch, entry.column))
+                }
+            };
+            Some((entry.key, column))
+        });
+        Origin {
+            attributes: TextColumn::new(batch, "attributes"),
+            dropped_attributes: U32Column::new(batch, "dropped_attributes_count"),
+            promoted: promoted.collect(),
+            resource: TextColumn::new(batch, "resource"),
+            scope: TextColumn::new(batch, "scope"),
+            resources: RefCell::default(),
+            scopes: RefCell::default(),
+        }
+    }
+
+    fn attributes(&self, row: usize) -> Map<String, Value> {
+        let mut map = self.attributes.get(row).map(native_attributes).unwrap_or_default();
+        for (key, column) in &self.promoted {
+            let value = match column {
+                PromotedColumn::Text(column) => column.get(row).map(Value::from),
+                PromotedColumn::Int(column) => column.get(row).map(Value::from),
+            };
+            if let Some(value) = value {
+                map.insert((*key).to_owned(), value);
+            }
+        }
+        map
+    }
+
+    fn resource(&self, row: usize) -> Resource {
+        let Some(text) = self.resource.get(row) else { return Resource::default() };
+        self.resources.borrow_mut().entry(text).or_insert_with(|| parse_resource(text)).clone()
+    }
+
+    fn scope(&self, row: usize) -> Scope {
+        let Some(text) = self.scope.get(row) else { return Scope::default() };
+        self.scopes.borrow_mut().entry(text).or_insert_with(|| parse_scope(text)).clone()
+    }
+}
+
+fn parse_resource(text: &str) -> Resource {
+    let mut resource = Resource::default();
+    for (key, value) in attributes::parse_key_values(text).unwrap_or_default() {
+        match (key.as_str(), value) {
+            ("attributes", list) => resource.attributes = object(&list),
+            ("dropped_attributes_count", AnyValue::Int(count)) => {
+                resource.dropped_attributes_count = u32::try_from(count).unwrap_or(u32::MAX);
+            }
+            ("schema_url", AnyValue::String(url)) => resource.schema_url = url,
+            _ => {}
+        }
+    }
+    resource
+}
+
+fn parse_scope(text: &str) -> Scope {
+    let mut scope = Scope::default();
+    for (key, value) in attributes::parse_key_values(text).unwrap_or_default() {
+        match (key.as_str(), value) {
+            ("name", AnyValue::String(name)) => scope.name = name,
+            ("version", AnyValue::String(version)) => scope.version = version,
+            ("attributes", list) => scope.attributes = object(&list),
+            ("schema_url", AnyValue::String(url)) => scope.schema_url = url,
+            _ => {}
+        }
+    }
+    scope
+}
+
+fn object(value: &AnyValue) -> Map<String, Value> {
+    match attributes::to_native(value) {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_and_scopes_read_back() {
+        let resource = parse_resource(
+            r#"{"attributes":{"service.name":"shop","n":1},"dropped_attributes_count":2,"schema_url":"u"}"#,
+        );
+        assert_eq!(resource.attributes["service.name"], "shop");
+        assert_eq!((resource.dropped_attributes_count, resource.schema_url.as_str()), (2, "u"));
+        let scope = parse_scope(r#"{"name":"lib","version":"1","attributes":{"a":true}}"#);
+        assert_eq!((scope.name.as_str(), scope.version.as_str()), ("lib", "1"));
+        assert_eq!(scope.attributes["a"], true);
+        assert_eq!(parse_scope("not json"), Scope::default());
+    }
+}

@@ -1,0 +1,6 @@
+//! Questions over real folders: the same records in the journal, in files with sidecars, and in files without.
+
+mod fixture;
+mod logs;
+mod sql;
+mod traces;

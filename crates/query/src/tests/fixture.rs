@@ -1,0 +1,372 @@
+//! A data folder with made-up records, written through the same interfaces as ingest and compact use.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray, TimestampNanosecondArray, UInt64Array,
+};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::Int32Type;
+use catalog::{Catalog, LiveFile, Swap};
+use journal::{CommitDraft, Journal, JournalLimits, Part};
+use model::{Hour, Partition, Table, TenantId, TraceId};
+use store::{Layout, Name, ParquetSettings, Sidecar, TraceBloomBuilder};
+
+use crate::{QueryService, QuerySettings};
+
+/// 2026-11-21T19:30:00Z
+pub(super) const NOW: i64 = 1_795_289_400_000_000_000;
+pub(super) const SECOND: i64 = 1_000_000_000;
+
+/// A small random number generator, so that runs are the same.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % bound
+    }
+
+    pub(super) fn pick<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+pub(super) fn trace_id(number: usize) -> TraceId {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&(number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    bytes[8..].copy_from_slice(&(number as u64 + 1).to_be_bytes());
+    TraceId(bytes)
+}
+
+fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<DictionaryArray<Int32Type>>())
+}
+
+/// One made-up log record.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) time: i64,
+    pub(super) service: &'static str,
+    severity: Option<i32>,
+    severity_text: Option<&'static str>,
+    pub(super) body: String,
+    attributes: Option<String>,
+    method: Option<&'static str>,
+    trace: Option<usize>,
+}
+
+const SERVICES: [&str; 3] = ["cart", "payment", "shop"];
+const WORDS: [&str; 14] = [
+    "connection",
+    "refused",
+    "timeout",
+    "order",
+    "user",
+    "cache",
+    "miss",
+    "hit",
+    "retry",
+    "Payment",
+    "é",
+    "日本",
+    "item-7",
+    "a=b",
+];
+
+/// Log records over some 25 minutes, many of them at the same time as another, some of them equal.
+pub(super) fn logs(count: usize, seed: u64) -> Vec<Log> {
+    let mut random = Random(seed);
+    let mut list: Vec<Log> = Vec::new();
+    for number in 0..count {
+        if number > 3 && random.below(20) == 0 {
+            let again = list[random.below(number.min(50))].clone();
+            list.push(again);
+            continue;
+        }
+        let words: Vec<&str> = (0..1 + random.below(5)).map(|_| random.pick(&WORDS)).collect();
+        let rare = if random.below(400) == 0 { " needle" } else { "" };
+        list.push(Log {
+            time: NOW + (random.below(1500) as i64) * SECOND,
+            service: random.pick(&SERVICES),
+            severity: [Some(9), Some(17), None][random.below(3)],
+            severity_text: [Some("INFO"), Some("warning"), None][random.below(3)],
+            body: format!("{}{rare} id {:08x}", words.join(" "), number * 7919),
+            attributes: [
+                None,
+                Some(format!(r#"{{"n":{},"user.id":"u{}"}}"#, random.below(50), random.below(9))),
+                Some(format!(r#"{{"n":{}.5,"tags":["x","y z"]}}"#, random.below(9))),
+            ][random.below(3)]
+            .clone(),
+            method: [None, Some("GET"), Some("POST")][random.below(3)],
+            trace: [None, Some(random.below(count / 8 + 1))][random.below(2)],
+        });
+    }
+    list
+}
+
+pub(super) fn log_batch(logs: &[Log]) -> RecordBatch {
+    let ids = logs.iter().map(|log| log.trace.map(|number| trace_id(number).0));
+    let span_ids = logs.iter().map(|log| log.trace.map(|number| [number as u8 + 1; 8]));
+    let resource = |log: &Log| match log.service {
+        "cart" => r#"{"attributes":{"service.name":"cart","env":"prod","n":"5"}}"#,
+        "payment" => r#"{"attributes":{"service.name":"payment","env":"test"}}"#,
+        _ => r#"{"attributes":{"service.name":"shop"}}"#,
+    };
+    batch(
+        Table::Logs,
+        vec![
+            ("time", Arc::new(logs.iter().map(|log| Some(log.time)).collect::<TimestampNanosecondArray>())),
+            ("trace_id", Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(ids, 16).expect("ids"))),
+            ("span_id", Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(span_ids, 8).expect("ids"))),
+            ("severity_number", Arc::new(logs.iter().map(|log| log.severity).collect::<Int32Array>())),
+            ("severity_text", keyword(logs.iter().map(|log| log.severity_text))),
+            ("body", Arc::new(logs.iter().map(|log| Some(log.body.as_str())).collect::<StringArray>())),
+            ("service_name", keyword(logs.iter().map(|log| Some(log.service)))),
+            ("resource", keyword(logs.iter().map(|log| Some(resource(log))))),
+            ("attributes", Arc::new(logs.iter().map(|log| log.attributes.as_deref()).collect::<StringArray>())),
+            ("http_request_method", keyword(logs.iter().map(|log| log.method))),
+        ],
+    )
+}
+
+/// One made-up span.
+#[derive(Clone)]
+pub(super) struct SpanRow {
+    pub(super) trace: usize,
+    pub(super) start: i64,
+    pub(super) duration: i64,
+    pub(super) service: &'static str,
+    pub(super) is_root: bool,
+    pub(super) is_error: bool,
+    id: u64,
+}
+
+/// Traces of one to six spans over some 25 minutes.
+pub(super) fn spans(traces: usize, seed: u64) -> Vec<SpanRow> {
+    let mut random = Random(seed);
+    let mut list = Vec::new();
+    for trace in 0..traces {
+        let start = NOW + random.below(1_500_000) as i64 * 1_000_000;
+        for number in 0..1 + random.below(6) {
+            list.push(SpanRow {
+                trace,
+                start: start + number as i64 * 10_000_000,
+                duration: 1_000_000 * (1 + random.below(2000) as i64),
+                service: random.pick(&SERVICES),
+                is_root: number == 0,
+                is_error: random.below(10) == 0,
+                id: list.len() as u64 + 1,
+            });
+        }
+    }
+    list
+}
+
+pub(super) fn span_batch(spans: &[SpanRow]) -> RecordBatch {
+    let ids = spans.iter().map(|span| trace_id(span.trace).0);
+    let span_ids = spans.iter().map(|span| span.id.to_be_bytes());
+    let parents = spans.iter().map(|span| (!span.is_root).then_some([9_u8; 8]));
+    batch(
+        Table::Spans,
+        vec![
+            ("start_time", Arc::new(spans.iter().map(|span| Some(span.start)).collect::<TimestampNanosecondArray>())),
+            ("duration_nanos", Arc::new(spans.iter().map(|span| Some(span.duration)).collect::<Int64Array>())),
+            ("trace_id", Arc::new(FixedSizeBinaryArray::try_from_iter(ids).expect("ids"))),
+            ("span_id", Arc::new(FixedSizeBinaryArray::try_from_iter(span_ids).expect("ids"))),
+            (
+                "parent_span_id",
+                Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(parents, 8).expect("ids")),
+            ),
+            ("name", keyword(spans.iter().map(|span| Some(if span.is_root { "GET /" } else { "SELECT" })))),
+            ("status_code", Arc::new(spans.iter().map(|span| span.is_error.then_some(2)).collect::<Int32Array>())),
+            ("service_name", keyword(spans.iter().map(|span| Some(span.service)))),
+        ],
+    )
+}
+
+pub(super) fn exemplar_batch(count: usize) -> RecordBatch {
+    batch(
+        Table::Exemplars,
+        vec![
+            ("metric", keyword((0..count).map(|_| Some("latency")))),
+            ("series_id", Arc::new((0..count).map(|_| Some(7)).collect::<UInt64Array>())),
+            ("time", Arc::new((0..count as i64).map(|at| Some(NOW + at)).collect::<TimestampNanosecondArray>())),
+            (
+                "trace_id",
+                Arc::new(FixedSizeBinaryArray::try_from_iter((0..count).map(|at| trace_id(at).0)).expect("ids")),
+            ),
+            ("value", Arc::new((0..count).map(|at| Some(at as f64 + 0.5)).collect::<Float64Array>())),
+            ("service_name", keyword((0..count).map(|_| Some("shop")))),
+        ],
+    )
+}
+
+pub(super) fn series_batch() -> RecordBatch {
+    batch(
+        Table::Series,
+        vec![
+            ("metric", keyword([Some("latency")].into_iter())),
+            ("series_id", Arc::new(UInt64Array::from(vec![7]))),
+            ("time", Arc::new(TimestampNanosecondArray::from(vec![NOW]))),
+            ("type", keyword([Some("histogram")].into_iter())),
+            ("unit", keyword([Some("ms")].into_iter())),
+            ("monotonic", Arc::new(BooleanArray::from(vec![None]))),
+            ("service_name", keyword([Some("shop")].into_iter())),
+        ],
+    )
+}
+
+/// The columns as a batch of the table, all-null ones left out.
+fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let whole = schema::schema(table);
+    let kept: Vec<(&str, ArrayRef)> =
+        columns.into_iter().filter(|(_, column)| column.null_count() < column.len()).collect();
+    let fields: Vec<_> =
+        kept.iter().map(|(name, _)| Arc::new(whole.field_with_name(name).expect("a column").clone())).collect();
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    RecordBatch::try_new(schema, kept.into_iter().map(|(_, column)| column).collect()).expect("a batch")
+}
+
+/// A data folder that is deleted in the end.
+pub(super) struct Folder {
+    folder: tempfile::TempDir,
+    pub(super) layout: Layout,
+    pub(super) catalog: Catalog,
+}
+
+impl Folder {
+    pub(super) async fn new() -> Folder {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = store::open_data_folder(folder.path()).expect("opens");
+        let catalog = Catalog::open(&layout.catalog_path()).await.expect("opens");
+        Folder { folder, layout, catalog }
+    }
+
+    /// A service with empty caches.
+    pub(super) fn service(&self) -> QueryService {
+        QueryService::open(QuerySettings::default(), self.layout.clone(), self.catalog.clone()).expect("opens")
+    }
+
+    /// Rows as one file with its sidecars, live at once.
+    pub(super) async fn add_file(&self, table: Table, batch: &RecordBatch) {
+        let (batch, times) = sorted(table, batch);
+        let id = self.catalog.draw_file_ids(1).await.expect("drawn");
+        let partition = Partition { tenant: TenantId::default(), table, hour: Hour::of(times[0]) };
+        let path = self.layout.files_path(&partition, id, Name::Live);
+        let written = store::write_parquet(&partition, &[batch.clone()], &path, &ParquetSettings::default());
+        let written = written.expect("written");
+        for (sidecar, bytes) in sidecars(table, &batch, &times) {
+            store::put_durable(&self.layout.sidecar_path(&partition, id, sidecar), &bytes).expect("written");
+        }
+        let file = LiveFile {
+            id,
+            partition,
+            rows: written.rows,
+            bytes: written.bytes,
+            min_time: written.min_time,
+            max_time: written.max_time,
+            schema_version: schema::SCHEMA_VERSION,
+        };
+        let epoch = self.catalog.acquire_lease("compact", "test").await.expect("acquired");
+        let swap = Swap {
+            lease_name: "compact".into(),
+            epoch,
+            counter: id.0,
+            add: vec![file],
+            remove: Vec::new(),
+            consume: Vec::new(),
+            quarantine: Vec::new(),
+            now: NOW,
+        };
+        self.catalog.swap(&swap).await.expect("swapped");
+    }
+
+    /// Rows as commits of the journal, so many rows each.
+    pub(super) async fn append(&self, table: Table, batch: &RecordBatch, rows: usize) {
+        let (folder, catalog, batch) = (self.layout.journal_folder(), self.catalog.clone(), batch.clone());
+        let handle = tokio::runtime::Handle::current();
+        let work = move || {
+            let opened = Journal::open(&folder, catalog, handle, JournalLimits::default(), NOW);
+            let (mut journal, _) = opened.expect("opens");
+            for start in (0..batch.num_rows()).step_by(rows) {
+                let piece = batch.slice(start, rows.min(batch.num_rows() - start));
+                let part = Part { tenant: TenantId::default(), table, batch: piece };
+                let draft = CommitDraft { arrival_unix_nano: NOW, parts: vec![part], receipts: Vec::new() };
+                journal.append(&draft, NOW).expect("appended");
+            }
+        };
+        tokio::task::spawn_blocking(move || std::thread::spawn(work).join()).await.expect("ran").expect("ran");
+    }
+
+    /// Deletes every sidecar; says how many there were.
+    pub(super) fn delete_sidecars(&self) -> usize {
+        let mut left = vec![self.folder.path().join("files")];
+        let mut deleted = 0;
+        while let Some(folder) = left.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    left.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "tix" || extension == "blm") {
+                    std::fs::remove_file(path).expect("removed");
+                    deleted += 1;
+                }
+            }
+        }
+        deleted
+    }
+}
+
+/// Rows in the table's order, and their times.
+fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
+    let times = batch.column_by_name(schema::time_column(table)).expect("times");
+    let times = times.as_any().downcast_ref::<TimestampNanosecondArray>().expect("times").clone();
+    let texts = |name: &str, row: usize| -> String {
+        let column = batch.column_by_name(name).and_then(crate::columns::Texts::of);
+        column.and_then(|column| column.get(row)).unwrap_or_default().to_owned()
+    };
+    let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_any().downcast_ref::<FixedSizeBinaryArray>());
+    let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
+    rows.sort_by_key(|row| {
+        let at = *row as usize;
+        let time = times.value(at);
+        let bucket = if matches!(table, Table::Logs | Table::Spans) { time / schema::BUCKET_NANOS } else { 0 };
+        let id = match (table, ids) {
+            (Table::Spans, Some(ids)) => ids.value(at).to_vec(),
+            _ => Vec::new(),
+        };
+        (bucket, id, texts("service_name", at), time)
+    });
+    let rows = arrow::array::UInt32Array::from(rows);
+    let batch = take_record_batch(batch, &rows).expect("taken");
+    let times = rows.values().iter().map(|row| times.value(*row as usize)).collect();
+    (batch, times)
+}
+
+fn sidecars(table: Table, batch: &RecordBatch, times: &[i64]) -> Vec<(Sidecar, Vec<u8>)> {
+    let mut made = Vec::new();
+    if table == Table::Logs {
+        let texts = tables::LogTexts::new(batch);
+        let mut builder = text_index::IndexBuilder::new();
+        for start in (0..batch.num_rows()).step_by(schema::BLOCK_ROWS) {
+            let rows = start..batch.num_rows().min(start + schema::BLOCK_ROWS);
+            rows.clone().for_each(|row| texts.each(row, |text| builder.add_text(text)));
+            let of_block = &times[rows.clone()];
+            let (min, max) = (of_block.iter().min().expect("rows"), of_block.iter().max().expect("rows"));
+            builder.end_block(*min, *max, rows.len() as u32);
+        }
+        made.push((Sidecar::TextIndex, builder.finish().expect("an index")));
+    }
+    if schema::trace_id_column(table).is_some() {
+        let mut builder = match table {
+            Table::Spans => TraceBloomBuilder::sorted_by_trace(),
+            _ => TraceBloomBuilder::with_blocks(schema::BLOCK_ROWS),
+        };
+        let ids = batch.column_by_name("trace_id").expect("ids");
+        builder.push_column(ids.as_any().downcast_ref::<FixedSizeBinaryArray>().expect("ids"));
+        made.push((Sidecar::TraceBloom, builder.finish().to_bytes()));
+    }
+    made
+}

@@ -1,0 +1,132 @@
+//! What can go wrong with an export, and how each protocol says so.
+//!
+//! The two tables here decide whether a client sends again: over HTTP only 429, 502, 503 and 504 are retried, over
+//! gRPC `UNAVAILABLE`; `RESOURCE_EXHAUSTED` without `RetryInfo` is not. Messages are for a developer who reads a
+//! client's log: no paths, no internals.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use ingest::ExportError;
+
+/// gRPC status codes used here.
+pub(super) mod code {
+    pub(in crate::ingest_edge) const INVALID_ARGUMENT: i32 = 3;
+    pub(in crate::ingest_edge) const DEADLINE_EXCEEDED: i32 = 4;
+    pub(in crate::ingest_edge) const RESOURCE_EXHAUSTED: i32 = 8;
+    pub(in crate::ingest_edge) const UNIMPLEMENTED: i32 = 12;
+    pub(in crate::ingest_edge) const INTERNAL: i32 = 13;
+    pub(in crate::ingest_edge) const UNAVAILABLE: i32 = 14;
+}
+
+/// Why an export was not stored.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(super) enum EdgeError {
+    #[error("this server takes in as much as it can hold; send again later")]
+    Overloaded { retry_after: Duration },
+    #[error("{reason}")]
+    Unavailable { retry_after: Duration, reason: String },
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("content type must be application/x-protobuf or application/json")]
+    MediaType,
+    #[error("coding '{0}' is not understood; use one of gzip, zstd, deflate, snappy, identity")]
+    Coding(String),
+    #[error("the body stopped arriving")]
+    Stalled,
+    #[error("the call's deadline has passed")]
+    Deadline,
+    #[error("{0}")]
+    Framing(&'static str),
+    #[error("{0}")]
+    Unimplemented(String),
+    #[error("nothing here: OTLP is received at POST /v1/traces, /v1/metrics and /v1/logs")]
+    NotFound,
+    #[error("method not allowed: use POST")]
+    Method,
+}
+
+impl EdgeError {
+    /// The HTTP status of the answer.
+    pub(super) fn http_status(&self) -> StatusCode {
+        match self {
+            EdgeError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            EdgeError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            EdgeError::Invalid(_) | EdgeError::Framing(_) => StatusCode::BAD_REQUEST,
+            EdgeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            EdgeError::MediaType | EdgeError::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            EdgeError::Stalled => StatusCode::REQUEST_TIMEOUT,
+            EdgeError::Deadline => StatusCode::GATEWAY_TIMEOUT,
+            EdgeError::NotFound | EdgeError::Unimplemented(_) => StatusCode::NOT_FOUND,
+            EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// The gRPC status of the answer; also the code in a Status body over HTTP.
+    pub(super) fn grpc_code(&self) -> i32 {
+        match self {
+            EdgeError::Overloaded { .. } | EdgeError::Unavailable { .. } => code::UNAVAILABLE,
+            EdgeError::Invalid(_) | EdgeError::MediaType => code::INVALID_ARGUMENT,
+            EdgeError::TooLarge(_) => code::RESOURCE_EXHAUSTED,
+            EdgeError::Stalled | EdgeError::Deadline => code::DEADLINE_EXCEEDED,
+            EdgeError::Framing(_) => code::INTERNAL,
+            EdgeError::Coding(_) | EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::Method => {
+                code::UNIMPLEMENTED
+            }
+        }
+    }
+
+    /// When to send again, in whole seconds from 1, where sending again is right.
+    pub(super) fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            EdgeError::Overloaded { retry_after } | EdgeError::Unavailable { retry_after, .. } => {
+                Some(retry_after.as_secs_f64().ceil().max(1.0) as u64)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<ExportError> for EdgeError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Overloaded { retry_after } => EdgeError::Overloaded { retry_after },
+            ExportError::Unavailable { retry_after, reason } => {
+                EdgeError::Unavailable { retry_after, reason: reason.to_string() }
+            }
+            ExportError::Invalid { message } => EdgeError::Invalid(message.to_string()),
+            ExportError::TooLarge { message } => EdgeError::TooLarge(message.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_send_again_exactly_where_they_should() {
+        let check = |error: EdgeError, http: u16, grpc: i32, retry: Option<u64>| {
+            assert_eq!(error.http_status().as_u16(), http, "{error:?}");
+            assert_eq!(error.grpc_code(), grpc, "{error:?}");
+            assert_eq!(error.retry_after_seconds(), retry, "{error:?}");
+            let retryable_http = matches!(http, 429 | 502 | 503 | 504);
+            assert_eq!(retryable_http, grpc == code::UNAVAILABLE || error == EdgeError::Deadline, "{error:?}");
+        };
+        let half = Duration::from_millis(500);
+        check(EdgeError::Overloaded { retry_after: half }, 429, 14, Some(1));
+        let reason = "disk full".to_owned();
+        check(EdgeError::Unavailable { retry_after: Duration::from_millis(1200), reason }, 503, 14, Some(2));
+        check(EdgeError::Invalid("x".to_owned()), 400, 3, None);
+        check(EdgeError::TooLarge("x".to_owned()), 413, 8, None);
+        check(EdgeError::MediaType, 415, 3, None);
+        check(EdgeError::Coding("br".to_owned()), 415, 12, None);
+        check(EdgeError::Stalled, 408, 4, None);
+        check(EdgeError::Deadline, 504, 4, None);
+        check(EdgeError::Framing("x"), 400, 13, None);
+        check(EdgeError::NotFound, 404, 12, None);
+        check(EdgeError::Method, 405, 12, None);
+    }
+}

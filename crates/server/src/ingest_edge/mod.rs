@@ -1,0 +1,123 @@
+//! The edge of the ingest role: OTLP over gRPC and over HTTP on every listener, `/livez` and `/readyz`.
+//!
+//! One dispatcher serves both protocols: a request with a gRPC content type is a call, anything else is HTTP.
+//! Paths are normalised first (`//v1/logs`, `/v1/logs/`). Both protocols end in one function that reads the body
+//! under the byte budget, inflates it and hands it to `ingest` ([`body`]), and in one enum of what can go wrong
+//! ([`error`]).
+
+mod base64;
+mod body;
+mod cors;
+mod counters;
+mod error;
+mod grpc;
+mod http_edge;
+mod media;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+use ingest::Ingest;
+use model::TenantId;
+
+pub use cors::Cors;
+pub use counters::{EdgeCounters, Protocol};
+
+/// What the edge of ingest is told.
+#[derive(Debug, Clone)]
+pub struct IngestEdge {
+    /// Whose records come in.
+    pub tenant: TenantId,
+    /// Most bytes of a request, on the wire and inflated alike.
+    pub request_bytes_max: usize,
+    /// Longest wait for the next bytes of a body.
+    pub body_idle_timeout: Duration,
+    /// Prefix before `/v1/...` that is accepted too, such as `/otlp`; empty for none.
+    pub path_prefix: String,
+    /// Which browser origins may send.
+    pub cors: Cors,
+    /// Requests answered, shared with the status file.
+    pub counters: Arc<EdgeCounters>,
+}
+
+impl Default for IngestEdge {
+    fn default() -> Self {
+        IngestEdge {
+            tenant: TenantId::default(),
+            request_bytes_max: 64 * 1024 * 1024,
+            body_idle_timeout: Duration::from_secs(10),
+            path_prefix: String::new(),
+            cors: Cors::default(),
+            counters: Arc::default(),
+        }
+    }
+}
+
+/// What a request handler sees.
+pub(crate) struct Edge {
+    pub(crate) ingest: Ingest,
+    pub(crate) settings: IngestEdge,
+}
+
+/// The router of the ingest role; the same one serves 4317 and 4318.
+pub fn ingest_router(ingest: Ingest, settings: IngestEdge) -> Router {
+    Router::new().fallback(dispatch).with_state(Arc::new(Edge { ingest, settings }))
+}
+
+async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    if media::is_grpc(request.headers()) {
+        return grpc::serve(&edge, request).await;
+    }
+    let path = normalised(request.uri().path(), &edge.settings.path_prefix);
+    let readable = matches!(*request.method(), Method::GET | Method::HEAD);
+    match path.as_str() {
+        "/livez" if readable => (StatusCode::OK, "ok\n").into_response(),
+        "/readyz" if readable => readiness(&edge),
+        _ => http_edge::serve(&edge, &path, request).await,
+    }
+}
+
+fn readiness(edge: &Edge) -> Response {
+    if edge.ingest.ready() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: exports are refused, see the log\n").into_response()
+    }
+}
+
+/// The path with repeated slashes, a closing slash and the configured prefix taken away.
+fn normalised(path: &str, prefix: &str) -> String {
+    let mut normal = String::with_capacity(path.len());
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        normal.push('/');
+        normal.push_str(part);
+    }
+    let prefix = prefix.trim_end_matches('/');
+    match normal.strip_prefix(prefix) {
+        Some(rest) if rest.starts_with('/') => rest.to_owned(),
+        _ => normal,
+    }
+}
+
+/// Headers that choose a tenant; refused until tenants ship, so that nobody believes that they work.
+const TENANT_HEADERS: [&str; 2] = ["x-scope-orgid", "x-spyhop-tenant"];
+
+fn tenant_header(headers: &HeaderMap) -> Option<&'static str> {
+    TENANT_HEADERS.into_iter().find(|name| headers.contains_key(*name))
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn empty() -> Body {
+    Body::empty()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The `spyhop` command: settings → roles → shutdown.
+//!
+//! `spyhop serve` is a small supervisor over one process a role ([`supervisor`]); `spyhop serve --role ingest` is that
+//! one role ([`roles`]). Other commands are short-lived. A command that fails says one sentence on stderr and ends
+//! with an exit code from [`failure`].
+
+mod clock;
+mod compact_now;
+mod demo;
+mod failure;
+mod listeners;
+mod locks;
+mod logging;
+mod process_stats;
+mod roles;
+mod settings;
+mod signals;
+mod start;
+mod status_writer;
+mod supervised;
+mod supervisor;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use failure::Failure;
+use roles::Role;
+use settings::Settings;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Logs, metrics and traces over OTLP, kept as Parquet; ask by trace id, by text, by SQL.
+#[derive(Debug, Parser)]
+#[command(name = "spyhop", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive, keep and answer until SIGTERM or SIGINT.
+    Serve {
+        /// Which role this process has; `all` supervises one process a role.
+        #[arg(long, value_enum, default_value_t = Roles::All)]
+        role: Roles,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Send the telemetry of a small shop to an OTLP endpoint until stopped.
+    Demo(demo::DemoArguments),
+    /// Ask the running server to bring its journal into files.
+    Compact {
+        /// Do it now and wait until it is done.
+        #[arg(long, required = true)]
+        now: bool,
+        /// Longest wait, in seconds.
+        #[arg(long, default_value_t = 300)]
+        wait_seconds: u64,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Look at the settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print every setting in force, where it came from, and what it does.
+    Show {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Where settings and data are.
+#[derive(Debug, Args)]
+struct Place {
+    /// Settings file in TOML; SPYHOP_CONFIG names one too.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Data folder; SPYHOP_DATA_DIR names one too.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Roles {
+    All,
+    Ingest,
+    Query,
+    Compact,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let Err(failure) = run(arguments.command) else { return ExitCode::SUCCESS };
+    if !failure.sentence.is_empty() {
+        let _ = writeln!(std::io::stderr(), "spyhop: {}", failure.sentence);
+    }
+    ExitCode::from(failure.code)
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve { role: Roles::All, place } => serve_all(place),
+        Command::Serve { role: Roles::Ingest, place } => serve_role(Role::Ingest, place),
+        Command::Serve { role: Roles::Query, place } => serve_role(Role::Query, place),
+        Command::Serve { role: Roles::Compact, place } => serve_role(Role::Compact, place),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Compact { now: _, wait_seconds, place } => {
+            let resolved = settings::resolve(place.config, place.data_dir)?;
+            compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
+        }
+        Command::Config(ConfigCommand::Show { place }) => {
+            logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
+            Ok(())
+        }
+    }
+}
+
+fn serve_all(place: Place) -> Result<(), Failure> {
+    let resolved = settings::resolve(place.config, place.data_dir)?;
+    let settings = Settings::new(&resolved);
+    logging::start("supervisor", &settings.log)?;
+    // To whoever started the whole there is no difference between one that cannot start and one that failed.
+    supervisor::run(&resolved, &settings).map_err(|failure| match failure.code {
+        failure::CODE_CANNOT_START => Failure::new(failure.sentence),
+        _ => failure,
+    })
+}
+
+fn serve_role(role: Role, place: Place) -> Result<(), Failure> {
+    if supervised::is_supervised() {
+        let (resolved, listeners) = supervised::inherit()?;
+        let settings = Settings::new(&resolved);
+        logging::start(role.name(), &settings.log)?;
+        return roles::run(role, &settings, listeners);
+    }
+    let resolved = settings::resolve(place.config, place.data_dir)?;
+    let settings = Settings::new(&resolved);
+    logging::start(role.name(), &settings.log)?;
+    let listeners = roles::open_listeners(role, &settings)?;
+    roles::run(role, &settings, listeners)
+}

@@ -1,0 +1,57 @@
+//! The compact role: one job at a time, at the lowest CPU priority.
+
+use compact::{CompactLimits, CompactStatus, Compactor};
+use server::status::{Metric, MetricKind, RoleStatus};
+use store::Layout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Role, runtime};
+use crate::failure::Failure;
+use crate::locks::RoleLock;
+use crate::settings::Settings;
+use crate::signals::Shutdown;
+use crate::start;
+use crate::status_writer::StatusWriter;
+
+/// Runs the role until a signal asks for its end.
+pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock) -> Result<(), Failure> {
+    let runtime = runtime(1, "compact")?;
+    let ended = runtime.block_on(async {
+        let mut signals = Shutdown::listen()?;
+        let catalog = start::open_catalog(&layout).await?;
+        let limits = CompactLimits { retention: settings.retention, ..CompactLimits::default() };
+        let compactor = Compactor::open(layout.clone(), catalog, limits);
+        let status = compactor.status();
+        let _writer = StatusWriter::start(layout.status_folder(), Role::Compact, move |out| report(&status.read(), out))
+            .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))?;
+        let shutdown = CancellationToken::new();
+        let on_signal = shutdown.clone();
+        tokio::spawn(async move {
+            signals.signal().await;
+            on_signal.cancel();
+        });
+        compactor.run(shutdown).await.map_err(|error| Failure::new(error.to_string()))
+    });
+    drop(lock);
+    ended
+}
+
+fn report(status: &CompactStatus, out: &mut RoleStatus) {
+    out.ready = status.lease_epoch > 0;
+    out.remarks.extend(status.last_error.iter().map(|error| format!("last error: {error}")));
+    let segments = [("is quarantined", &status.quarantined), ("cannot be read now", &status.blocked)];
+    for (what, list) in segments {
+        out.remarks.extend(list.iter().take(20).map(|(segment, reason)| format!("segment {segment} {what}: {reason}")));
+    }
+    out.remarks.extend(status.strange_files.iter().take(20).map(|path| format!("the catalog does not know {path}")));
+    let mut add = |name: &str, help: &str, kind, value: f64| out.metrics.push(Metric::plain(name, help, kind, value));
+    let (counter, gauge) = (MetricKind::Counter, MetricKind::Gauge);
+    add("spyhop_compact_segments_waiting", "Sealed segments not yet in files.", gauge, status.segments_waiting as f64);
+    add("spyhop_compact_bytes_waiting", "Their bytes.", gauge, status.bytes_waiting as f64);
+    add("spyhop_compact_flushes_total", "Flushes committed.", counter, status.flushes as f64);
+    add("spyhop_compact_rows_total", "Rows written to files.", counter, status.rows_flushed as f64);
+    add("spyhop_compact_bytes_total", "Bytes of Parquet written.", counter, status.bytes_written as f64);
+    add("spyhop_compact_seconds_total", "Time flushes took.", counter, status.flush_micros as f64 / 1e6);
+    add("spyhop_compact_reaped_total", "Segments and files deleted after their grace.", counter, status.reaped as f64);
+    add("spyhop_quarantined_segments", "Damaged segments taken out.", gauge, status.quarantined.len() as f64);
+}

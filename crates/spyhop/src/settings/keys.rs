@@ -1,0 +1,76 @@
+//! Every setting: its key, what its text must be, its default, and what it does. `spyhop config show` prints this
+//! table; `Settings` reads it.
+
+use super::values::Kind;
+
+/// A setting.
+#[derive(Debug)]
+pub(crate) struct Key {
+    /// Dotted name, as in the TOML file.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: &'static str,
+    pub(crate) help: &'static str,
+    /// Whether the value is never shown.
+    pub(crate) secret: bool,
+}
+
+impl Key {
+    /// The variable of the environment: `otlp.grpc_address` is `SPYHOP_OTLP_GRPC_ADDRESS`.
+    pub(crate) fn variable(&self) -> String {
+        format!("SPYHOP_{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
+    Key { name, kind, default, help, secret: false }
+}
+
+/// The table.
+pub(crate) static KEYS: &[Key] = &[
+    key("data_dir", Kind::Text, "data", "folder of journal, files and catalog; made where it is missing"),
+    key("log", Kind::Text, "info", "levels of Spyhop's own logs: info, debug, or by crate: info,ingest=debug"),
+    key("shutdown_grace", Kind::Duration, "20s", "time that requests in flight have after SIGTERM"),
+    key("otlp.grpc_address", Kind::Address, "127.0.0.1:4317", "where OTLP is received (gRPC and HTTP)"),
+    key("otlp.http_address", Kind::Address, "127.0.0.1:4318", "where OTLP is received (HTTP and gRPC), /livez, /readyz"),
+    key("otlp.path_prefix", Kind::List, "", "prefix before /v1/logs and its like that is accepted too, such as /otlp"),
+    key("otlp.cors_origins", Kind::List, "", "origins of browsers that may send, separated by commas; * for all"),
+    key("otlp.cors_headers", Kind::List, "", "request headers that browsers may send beside those OTLP needs"),
+    key("otlp.cors_max_age", Kind::Duration, "2h", "how long a browser may remember what it may send"),
+    key("api.address", Kind::Address, "127.0.0.1:4319", "where the UI and the API are served"),
+    key("api.allowed_hosts", Kind::List, "", "host names that a server on loopback answers to beside localhost"),
+    key("server.connections_max", Kind::Count, "2048", "connections open at once, for each of ingest and query"),
+    key("server.streams_per_connection_max", Kind::Count, "1000", "HTTP/2 streams open at once on a connection"),
+    key("server.idle_timeout", Kind::Duration, "60s", "silence after which a connection is closed"),
+    key("server.body_idle_timeout", Kind::Duration, "10s", "silence within a request's body after which it is refused"),
+    key("ingest.request_bytes_max", Kind::Bytes, "64MiB", "largest request, on the wire and inflated"),
+    key("ingest.inflight_bytes_max", Kind::Bytes, "256MiB", "bytes of all requests in flight together"),
+    key("ingest.admission_wait", Kind::Duration, "5s", "how long a request waits for room before it is refused"),
+    key("ingest.retry_after", Kind::Duration, "2s", "when refused clients are asked to send again"),
+    key("ingest.workers", Kind::Count, "2", "threads of the ingest role"),
+    key("journal.bytes_max", Kind::Bytes, "4GiB", "journal not yet compacted beyond which exports are refused"),
+    key("journal.disk_reserve_bytes", Kind::Bytes, "256MiB", "free disk space below which exports are refused"),
+    key("journal.segment_bytes_max", Kind::Bytes, "32MiB", "size at which a segment is sealed"),
+    key("journal.segment_age_max", Kind::Duration, "5m", "age at which a segment is sealed"),
+    key("journal.digest_window", Kind::Duration, "10m", "how long a request that is sent again is recognised"),
+    key("journal.digest_entries_max", Kind::Count, "1000000", "most requests that are remembered for that"),
+    key("query.memory_bytes_max", Kind::Bytes, "256MiB", "memory of all SQL queries together"),
+    key("query.time_max", Kind::Duration, "30s", "longest query, waiting included"),
+    key("query.running_max", Kind::Count, "8", "queries running at once; more wait"),
+    key("query.rows_max", Kind::Count, "10000", "most rows of a SQL answer"),
+    key("compact.retention", Kind::Duration, "30d", "how far before its arrival a record's time is believed"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_names_unique() {
+        for key in KEYS {
+            assert_eq!(key.kind.check(key.default), Ok(()), "{}", key.name);
+            assert_eq!(KEYS.iter().filter(|other| other.variable() == key.variable()).count(), 1, "{}", key.name);
+            assert!(!key.variable().ends_with("_FILE") && !key.variable().ends_with("_PORT"), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Settings: one struct, resolved and parsed once (`design.md` §6), by the supervisor for all roles.
+//!
+//! [`keys`] holds every setting as data, [`resolve`] finds the text of each and where it came from, [`values`] knows
+//! what texts are valid. A value that is wrong, or a key that does not exist, ends the command with one sentence and
+//! exit code 2.
+
+mod keys;
+mod resolve;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) use resolve::{Inputs, Resolved};
+
+use crate::failure::Failure;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) log: String,
+    pub(crate) shutdown_grace: Duration,
+    pub(crate) otlp: OtlpSettings,
+    pub(crate) api: ApiSettings,
+    pub(crate) server: ServerSettings,
+    pub(crate) ingest: IngestSettings,
+    pub(crate) journal: JournalSettings,
+    pub(crate) query: QuerySettings,
+    pub(crate) retention: Duration,
+}
+
+/// Where OTLP comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OtlpSettings {
+    pub(crate) grpc_address: String,
+    pub(crate) http_address: String,
+    pub(crate) path_prefix: String,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) cors_headers: Vec<String>,
+    pub(crate) cors_max_age: Duration,
+}
+
+/// Where questions come in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ApiSettings {
+    pub(crate) address: String,
+    pub(crate) allowed_hosts: Vec<String>,
+}
+
+/// Bounds on connections.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ServerSettings {
+    pub(crate) connections_max: usize,
+    pub(crate) streams_per_connection_max: u32,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) body_idle_timeout: Duration,
+}
+
+/// Bounds on requests in flight.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IngestSettings {
+    pub(crate) request_bytes_max: usize,
+    pub(crate) inflight_bytes_max: usize,
+    pub(crate) admission_wait: Duration,
+    pub(crate) retry_after: Duration,
+    pub(crate) workers: usize,
+}
+
+/// Bounds on the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct JournalSettings {
+    pub(crate) bytes_max: u64,
+    pub(crate) disk_reserve_bytes: u64,
+    pub(crate) segment_bytes_max: u64,
+    pub(crate) segment_age_max: Duration,
+    pub(crate) digest_window: Duration,
+    pub(crate) digest_entries_max: usize,
+}
+
+/// Bounds on queries.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct QuerySettings {
+    pub(crate) memory_bytes_max: usize,
+    pub(crate) time_max: Duration,
+    pub(crate) running_max: usize,
+    pub(crate) rows_max: usize,
+}
+
+impl Settings {
+    /// Parses resolved texts, each of which was checked when it was resolved.
+    pub(crate) fn new(resolved: &Resolved) -> Settings {
+        let read = Reader(resolved);
+        Settings {
+            data_dir: PathBuf::from(read.text("data_dir")),
+            log: read.text("log"),
+            shutdown_grace: read.duration("shutdown_grace"),
+            otlp: OtlpSettings {
+                grpc_address: read.text("otlp.grpc_address"),
+                http_address: read.text("otlp.http_address"),
+                path_prefix: read.text("otlp.path_prefix"),
+                cors_origins: values::list(&read.text("otlp.cors_origins")),
+                cors_headers: values::list(&read.text("otlp.cors_headers")),
+                cors_max_age: read.duration("otlp.cors_max_age"),
+            },
+            api: ApiSettings {
+                address: read.text("api.address"),
+                allowed_hosts: values::list(&read.text("api.allowed_hosts")),
+            },
+            server: ServerSettings {
+                connections_max: read.count("server.connections_max"),
+                streams_per_connection_max: read.count32("server.streams_per_connection_max"),
+                idle_timeout: read.duration("server.idle_timeout"),
+                body_idle_timeout: read.duration("server.body_idle_timeout"),
+            },
+            ingest: IngestSettings {
+                request_bytes_max: read.memory("ingest.request_bytes_max"),
+                inflight_bytes_max: read.memory("ingest.inflight_bytes_max"),
+                admission_wait: read.duration("ingest.admission_wait"),
+                retry_after: read.duration("ingest.retry_after"),
+                workers: read.count("ingest.workers"),
+            },
+            journal: JournalSettings {
+                bytes_max: read.bytes("journal.bytes_max"),
+                disk_reserve_bytes: read.bytes("journal.disk_reserve_bytes"),
+                segment_bytes_max: read.bytes("journal.segment_bytes_max"),
+                segment_age_max: read.duration("journal.segment_age_max"),
+                digest_window: read.duration("journal.digest_window"),
+                digest_entries_max: read.count("journal.digest_entries_max"),
+            },
+            query: QuerySettings {
+                memory_bytes_max: read.memory("query.memory_bytes_max"),
+                time_max: read.duration("query.time_max"),
+                running_max: read.count("query.running_max"),
+                rows_max: read.count("query.rows_max"),
+            },
+            retention: read.duration("compact.retention"),
+        }
+    }
+}
+
+/// Reads typed values; resolving has checked every text, so a wrong one reads as the least.
+struct Reader<'a>(&'a Resolved);
+
+impl Reader<'_> {
+    fn text(&self, name: &str) -> String {
+        self.0.text(name).to_owned()
+    }
+
+    fn duration(&self, name: &str) -> Duration {
+        values::duration(self.0.text(name)).unwrap_or_default()
+    }
+
+    fn bytes(&self, name: &str) -> u64 {
+        values::bytes(self.0.text(name)).unwrap_or_default()
+    }
+
+    fn memory(&self, name: &str) -> usize {
+        usize::try_from(self.bytes(name)).unwrap_or(usize::MAX)
+    }
+
+    fn count(&self, name: &str) -> usize {
+        values::count(self.0.text(name)).and_then(|count| usize::try_from(count).ok()).unwrap_or(1)
+    }
+
+    fn count32(&self, name: &str) -> u32 {
+        u32::try_from(self.count(name)).unwrap_or(u32::MAX)
+    }
+}
+
+/// Resolves the settings of this process: defaults, then the TOML file of `--config` or `SPYHOP_CONFIG`, then the
+/// environment, then flags.
+pub(crate) fn resolve(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Result<Resolved, Failure> {
+    let path = config.or_else(|| std::env::var_os("SPYHOP_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
+    let file = match path {
+        Some(path) => {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| Failure::usage(format!("cannot read the settings file {}: {error}", path.display())))?;
+            Some((path, text))
+        }
+        None => None,
+    };
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| name.starts_with("SPYHOP_")) else { continue };
+        let Some(value) = value.to_str() else {
+            return Err(Failure::usage(format!("{name} is not UTF-8")));
+        };
+        environment.push((name.to_owned(), value.to_owned()));
+    }
+    let flags = data_dir.map(|path| ("--data-dir", "data_dir", path.display().to_string())).into_iter().collect();
+    Resolved::new(Inputs { file, environment, flags })
+}
+
+/// The settings in force, as TOML with where each came from and what it does.
+pub(crate) fn shown(resolved: &Resolved) -> String {
+    let mut out = String::new();
+    for (key, text, source) in resolved.entries() {
+        let value = if key.secret { "\"***\"".to_owned() } else { format!("{text:?}") };
+        out.push_str(&format!("# {} [{}]\n{} = {value}  # {source}\n", key.help, key.variable(), key.name));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read_and_every_read_key_exists() {
+        let settings = Settings::new(&Resolved::defaults());
+        assert_eq!(settings.ingest.request_bytes_max, 64 << 20);
+        assert_eq!(settings.journal.segment_age_max, Duration::from_secs(300));
+        let source = include_str!("mod.rs");
+        for key in keys::KEYS {
+            assert!(source.contains(&format!("(\"{}\")", key.name)), "{} is never read", key.name);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_is_a_settings_file() {
+        let shown = shown(&Resolved::defaults());
+        let file = Some((PathBuf::from("shown.toml"), shown));
+        let again = Resolved::new(Inputs { file, ..Inputs::default() }).map_err(|failure| failure.sentence);
+        assert_eq!(again.map(|resolved| Settings::new(&resolved)), Ok(Settings::new(&Resolved::defaults())));
+    }
+}

@@ -1,0 +1,111 @@
+//! Values of settings: texts in, typed values or a sentence out.
+
+use std::time::Duration;
+
+/// What the text of a setting must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Anything.
+    Text,
+    /// `host:port`.
+    Address,
+    /// A size in bytes, with or without a unit.
+    Bytes,
+    /// A time span with a unit.
+    Duration,
+    /// A whole number from 1.
+    Count,
+    /// Texts separated by commas; may be empty.
+    List,
+}
+
+impl Kind {
+    /// Checks a text; the error says what to write instead.
+    pub(crate) fn check(self, text: &str) -> Result<(), &'static str> {
+        match self {
+            Kind::Text => (!text.is_empty()).then_some(()).ok_or("write a text that is not empty"),
+            Kind::Address => {
+                let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+                port.and_then(|(_, port)| port.parse::<u16>().ok())
+                    .map(drop)
+                    .ok_or("write an address and a port such as 127.0.0.1:4318 or [::]:4318")
+            }
+            Kind::Bytes => bytes(text).map(drop).ok_or("write a size such as 64MiB, 512KiB, 2GB or 1048576"),
+            Kind::Duration => duration(text).map(drop).ok_or("write a time span such as 500ms, 30s, 5m or 2h"),
+            Kind::Count => count(text).map(drop).ok_or("write a whole number from 1"),
+            Kind::List => Ok(()),
+        }
+    }
+}
+
+/// A size in bytes: digits and a unit of bytes, KiB, MiB, GiB, TiB, kB, MB, GB or TB.
+pub(crate) fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..unit_at].parse().ok()?;
+    let factor: u64 = match text[unit_at..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kib" | "k" | "ki" => 1 << 10,
+        "mib" | "m" | "mi" => 1 << 20,
+        "gib" | "g" | "gi" => 1 << 30,
+        "tib" | "t" | "ti" => 1 << 40,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+/// A time span such as `500ms` or `1.5h`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    model::time::parse_duration(text.trim()).and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos)
+}
+
+/// A whole number from 1.
+pub(crate) fn count(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|count| *count > 0)
+}
+
+/// Texts between commas, without the empty ones.
+pub(crate) fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let check = |text: &str, expect: Option<u64>| assert_eq!(bytes(text), expect, "{text}");
+        check("1048576", Some(1 << 20));
+        check("64MiB", Some(64 << 20));
+        check("64 mib", Some(64 << 20));
+        check("2GB", Some(2_000_000_000));
+        check("512k", Some(512 << 10));
+        check("", None);
+        check("MiB", None);
+        check("1.5GiB", None);
+        check("99999999999TiB", None);
+    }
+
+    #[test]
+    fn kinds_refuse_what_they_are_not() {
+        let check = |kind: Kind, text: &str, expect: bool| assert_eq!(kind.check(text).is_ok(), expect, "{text}");
+        check(Kind::Address, "127.0.0.1:4317", true);
+        check(Kind::Address, "[::]:4317", true);
+        check(Kind::Address, "localhost:0", true);
+        check(Kind::Address, ":4317", false);
+        check(Kind::Address, "4317", false);
+        check(Kind::Address, "127.0.0.1:99999", false);
+        check(Kind::Duration, "30s", true);
+        check(Kind::Duration, "30", false);
+        check(Kind::Duration, "-3s", false);
+        check(Kind::Count, "0", false);
+        check(Kind::Count, "7", true);
+        check(Kind::List, "", true);
+        assert_eq!(list("a, b,,"), ["a", "b"]);
+    }
+}

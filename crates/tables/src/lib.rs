@@ -1,0 +1,38 @@
+//! What can be read: the tables of one tenant over a pinned snapshot and the journal's tail.
+//!
+//! Vocabulary: to *pin* is to fix what a question sees: the live files of one catalog number, and the rows of the
+//! segments listed at that number, each up to an end fixed once ([`Pinned`]). A *unit* is a file or a piece of the
+//! tail; a *block* is a run of its rows that an index can rule out ([`Unit`], [`Block`]). The *tail* is what the
+//! journal holds and no file does yet.
+//!
+//! Three ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
+//! ([`Engine::units`]), and SQL ([`Engine::session`]).
+//!
+//! Invariants:
+//! - A pinned snapshot holds everything that was acknowledged before it was pinned (I5), each record once (I2).
+//! - Every read goes through a [`Pinned`], and only [`Engine::pin`] makes one, for one tenant (I8).
+//! - Sidecars and page indexes only rule rows out; without them more rows are looked at and the answer is the same
+//!   (I9). What is damaged counts as absent.
+//! - Caches, the tail and the SQL memory pool are bounded in bytes (I7). What does not fit is named in
+//!   [`Scan::incomplete_because`], never left out silently.
+
+mod engine;
+mod error;
+mod log_texts;
+mod pinned;
+mod scan;
+mod sidecars;
+mod sql;
+mod tail;
+mod trace;
+mod units;
+
+pub use engine::{Engine, EngineLimits};
+pub use error::TablesError;
+pub use log_texts::{LogTexts, log_text_columns};
+pub use pinned::Pinned;
+pub use scan::{Cost, Deadline, Scan};
+pub use sql::SqlCost;
+pub use tail::TailChunk;
+pub use trace::TRACE_ROWS_MAX;
+pub use units::{Block, OpenUnit, Unit, UnitSource};

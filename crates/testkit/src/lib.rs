@@ -1,0 +1,48 @@
+//! What tests and benches share: telemetry by seed, a client, and the shipped binary as a fixture.
+//!
+//! Vocabulary: a *generator* makes requests of one signal, the same for the same seed; a *payload* is one encoded
+//! request with what is needed to send it; a [`Server`] is a running `spyhop serve` on free loopback ports and a
+//! data folder of its own, which outlives kills and restarts.
+//!
+//! Invariants: nothing here reads the product's crates but `api`, so a test sees what a client sees. A test that
+//! cannot run says so through [`skip`], never silently.
+
+mod client;
+mod logs;
+mod metrics;
+mod otlp_json;
+mod payload;
+mod processes;
+mod random;
+mod resources;
+mod server;
+mod skip;
+mod traces;
+
+pub use client::{Answer, Client, Patience};
+pub use logs::Logs;
+pub use metrics::Metrics;
+pub use otlp_json::{logs_json, metrics_json, traces_json};
+pub use payload::{Encoding, Payload, Signal, gzip, string_attribute};
+pub use processes::{Process, descendants, kill, kill_group, process_group};
+pub use prost::Message;
+pub use random::Random;
+pub use server::{Server, ServerSettings, binary, free_port, run_command};
+pub use skip::skip;
+pub use traces::Traces;
+
+/// The OTLP messages, for tests that build requests by hand.
+pub mod proto {
+    pub use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+    pub use opentelemetry_proto::tonic::collector::metrics::v1::{
+        ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+    };
+    pub use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+    pub use opentelemetry_proto::tonic::{common, logs, metrics, resource, trace};
+}
+
+/// Now, in Unix nanoseconds.
+pub fn now_unix_nano() -> i64 {
+    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    elapsed.as_nanos() as i64
+}

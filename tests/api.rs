@@ -1,0 +1,6 @@
+//! What goes in over OTLP comes back over the API.
+
+mod edges;
+mod otlp;
+mod search;
+mod trace_view;

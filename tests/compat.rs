@@ -1,0 +1,4 @@
+//! What others read and what may be deleted.
+
+mod duckdb;
+mod sidecars;

@@ -1,0 +1,12 @@
+//! Real clients from end to end: a Python app, and a browser.
+
+mod python_app;
+mod ui;
+
+use std::env;
+use std::path::PathBuf;
+
+/// A program that `cargo xtask test` has found or installed; nothing where it could not.
+pub fn program(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file())
+}

@@ -1,0 +1,86 @@
+//! What the pages ask the server: one function per request, so that paths and parameter names stand in one place.
+
+use api::paths;
+
+use crate::params::Params;
+use crate::range::Window;
+use crate::state::{LogsState, TracesState};
+
+/// Rows of one page of a list.
+pub const PAGE_ROWS: usize = 500;
+/// Traces of one page.
+pub const PAGE_TRACES: usize = 100;
+
+fn ranged(window: Window) -> Params {
+    let mut params = Params::default();
+    params.set("start", &window.start.to_string());
+    params.set("end", &window.end.to_string());
+    params
+}
+
+/// A page of log records, newest first; `cursor` continues an earlier page of the same window.
+pub fn logs(query: &str, window: Window, limit: usize, cursor: Option<&str>) -> String {
+    let mut params = ranged(window);
+    params.set("query", query);
+    params.set("limit", &limit.to_string());
+    params.set("cursor", cursor.unwrap_or_default());
+    params.behind(paths::LOGS)
+}
+
+/// The newest record there is, whatever its time.
+pub fn newest_log(query: &str) -> String {
+    let mut params = Params::default();
+    params.set("query", query);
+    params.set("limit", "1");
+    params.behind(paths::LOGS)
+}
+
+/// Counts of log records in about `steps` steps.
+pub fn log_histogram(state: &LogsState, window: Window, steps: usize) -> String {
+    let mut params = ranged(window);
+    params.set("query", &state.query);
+    params.set("steps", &steps.to_string());
+    params.behind(paths::LOGS_HISTOGRAM)
+}
+
+/// A page of traces.
+pub fn traces(state: &TracesState, window: Window, cursor: Option<&str>) -> String {
+    let mut params = ranged(window);
+    params.set("query", &state.query);
+    params.set("service", &state.service);
+    params.set("operation", &state.operation);
+    params.set("duration_min", &state.duration_min);
+    if state.errors_only {
+        params.set("errors_only", "true");
+    }
+    params.set("limit", &PAGE_TRACES.to_string());
+    params.set("cursor", cursor.unwrap_or_default());
+    params.behind(paths::TRACES)
+}
+
+/// One trace with everything that carries its id.
+pub fn trace(id: &str) -> String {
+    format!("{}/{}", paths::TRACES, crate::params::encode(id).replace('/', "%2F"))
+}
+
+/// Services of a window.
+pub fn services(window: Window) -> String {
+    ranged(window).behind(paths::SERVICES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_urls() {
+        let window = Window { start: 5, end: 9 };
+        assert_eq!(
+            logs("a b", window, 500, Some("c+d")),
+            "/api/v1/logs?start=5&end=9&query=a%20b&limit=500&cursor=c%2Bd"
+        );
+        let state = TracesState { service: "cart".into(), errors_only: true, ..Default::default() };
+        assert_eq!(traces(&state, window, None), "/api/v1/traces?start=5&end=9&service=cart&errors_only=true&limit=100");
+        assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F");
+    }
+}

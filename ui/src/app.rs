@@ -1,0 +1,30 @@
+//! Providers and routes.
+
+use leptos::prelude::*;
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::path;
+
+use crate::pages::{connect::ConnectPage, home::HomePage, logs::LogsPage, missing::MissingPage, trace::TracePage, traces::TracesPage};
+use crate::session::Session;
+use crate::shell::Shell;
+use crate::shortcuts::Shortcuts;
+
+/// The whole UI.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_context(Session::start());
+    provide_context(Shortcuts::start());
+    view! {
+        <Router>
+            <Shell>
+                <Routes fallback=MissingPage>
+                    <Route path=path!("/") view=HomePage/>
+                    <Route path=path!("/logs") view=LogsPage/>
+                    <Route path=path!("/traces") view=TracesPage/>
+                    <Route path=path!("/traces/:id") view=TracePage/>
+                    <Route path=path!("/connect") view=ConnectPage/>
+                </Routes>
+            </Shell>
+        </Router>
+    }
+}

@@ -1,0 +1,114 @@
+//! All tests: unit tests, UI tests, then the shipped binary as a black box.
+
+use std::env;
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell::{Step, say};
+use crate::test_counts::TestCounts;
+use crate::{folders, product, tools};
+
+/// Runs everything, or the tests whose names contain the first argument; ends with `N passed, N failed, N skipped`.
+///
+/// A test that cannot run here (no browser, not root) writes a line to the skip file and passes; those lines are
+/// shown and counted as skipped. Under `CI=true` a tool that cannot be installed is an error instead.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let binary = product::build()?;
+    let tools = TestTools::install()?;
+    let mut counts = TestCounts::default();
+    let mut failed = Vec::new();
+    let server_target = folders::server_target();
+    let suites = [
+        (
+            "unit tests of the workspace",
+            Step::cargo("running the unit tests of the workspace", &server_target)
+                .arg("test")
+                .args(product::SAME_FEATURES)
+                .args(["--lib", "--bins", "--no-fail-fast", "--"]),
+        ),
+        (
+            "tests of xtask",
+            Step::cargo("running the tests of xtask", &folders::root().join("target"))
+                .args(["test", "-p", "xtask", "--"]),
+        ),
+        (
+            "tests of the UI's core",
+            Step::cargo("running the tests of the UI's core", &folders::ui_target()).args([
+                "test",
+                "--release",
+                "--manifest-path",
+                "ui/Cargo.toml",
+                "-p",
+                "ui_core",
+                "--",
+            ]),
+        ),
+        (
+            "black-box tests",
+            tools.hand_to(
+                // One at a time: several of them measure times, and the machine may have two cores.
+                Step::cargo("running the black-box tests on the shipped binary", &server_target)
+                    .arg("test")
+                    .args(product::SAME_FEATURES)
+                    .args(["--test", "black_box", "--", "--test-threads=1", "--show-output"])
+                    .env("SPYHOP_BINARY", &binary),
+            ),
+        ),
+    ];
+    for (name, step) in suites {
+        if !step.args(arguments).lines(|line| counts.add_line(line))? {
+            failed.push(name);
+        }
+    }
+    report(&tools, &mut counts)?;
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn report(tools: &TestTools, counts: &mut TestCounts) -> Result<()> {
+    let skips = fs::read_to_string(&tools.skip_file).context("cannot read which tests were skipped")?;
+    for line in skips.lines() {
+        say(format!("SKIPPED {line}"));
+    }
+    counts.skip(skips.lines().count() as u64);
+    println!("\n{counts}");
+    Ok(())
+}
+
+/// What the black-box tests are told about their surroundings.
+struct TestTools {
+    programs: Vec<(&'static str, std::path::PathBuf)>,
+    skip_file: std::path::PathBuf,
+}
+
+impl TestTools {
+    fn install() -> Result<TestTools> {
+        let wanted = [
+            ("SPYHOP_TEST_PYTHON", tools::python as fn() -> Result<std::path::PathBuf>),
+            ("SPYHOP_TEST_NODE", tools::node),
+            ("SPYHOP_TEST_CHROMIUM", tools::chromium),
+        ];
+        let strict = env::var("CI").is_ok_and(|value| value == "true");
+        let mut programs = Vec::new();
+        for (name, install) in wanted {
+            match install() {
+                Ok(path) => programs.push((name, path)),
+                Err(error) if strict => return Err(error),
+                Err(error) => say(format!("{error:#}; the tests that need it are skipped")),
+            }
+        }
+        let skip_file = folders::root().join("target/skipped-tests.txt");
+        fs::write(&skip_file, "").with_context(|| format!("cannot write {}", skip_file.display()))?;
+        Ok(TestTools { programs, skip_file })
+    }
+
+    fn hand_to(&self, step: Step) -> Step {
+        let step = step
+            .env("SPYHOP_TEST_SKIPS", &self.skip_file)
+            .env("SPYHOP_TEST_SCREENSHOTS", folders::root().join("target/screenshots"));
+        self.programs.iter().fold(step, |step, (name, path)| step.env(name, path))
+    }
+}
