@@ -51,7 +51,7 @@ async fn a_port_in_use_is_named() -> TestResult {
     let address = taken.local_addr()?.to_string();
     let settings = ServerSettings::default().with("SPYHOP_OTLP_GRPC_ADDRESS", address.clone());
     let (_, output) = failed_start(settings).await?;
-    assert_clear(&output, &[&address, "in use"]);
+    assert_clear(&output, &[&address, "taken", "SPYHOP_OTLP_GRPC_ADDRESS"]);
     Ok(())
 }
 

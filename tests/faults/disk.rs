@@ -52,7 +52,9 @@ async fn a_full_disk_refuses_retryably_and_recovers() -> TestResult {
     fill(&ballast);
     let mut acknowledged = 100;
     let mut refused = None;
-    for _ in 0..200 {
+    // Preallocated segments take what was promised to them; the free space is looked at every second or so.
+    for _ in 0..1_500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
         let payload = Payload::protobuf(Signal::Logs, &logs.request(100));
         let answer = client.send(&payload).await?;
         if answer.status.is_success() {

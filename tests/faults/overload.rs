@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use serde_json::json;
 use testkit::{Client, Logs, Payload, Server, ServerSettings, Signal, now_unix_nano};
 
@@ -68,7 +69,8 @@ async fn exports_are_acknowledged_while_queries_overflow() -> TestResult {
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
     let counted = Instant::now();
-    let before = client.sql_count("select count(*) from logs").await?;
+    let answer = client.sql_count("select count(*) from logs").await;
+    let before = answer.with_context(|| format!("5 s after the last query:\n{}", server.log_tail()))?;
     eprintln!("count(*) 5 s after: {before} in {:.1?}", counted.elapsed());
     stop.store(true, Ordering::Relaxed);
     let (sent, slowest) = exports.await??;

@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
-use crate::pages::{connect::ConnectPage, home::HomePage, logs::LogsPage, missing::MissingPage, trace::TracePage, traces::TracesPage};
+use crate::pages::{
+    connect::ConnectPage, home::HomePage, logs::LogsPage, missing::MissingPage, trace::TracePage, traces::TracesPage,
+};
 use crate::session::Session;
 use crate::shell::Shell;
 use crate::shortcuts::Shortcuts;

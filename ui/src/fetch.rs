@@ -39,12 +39,16 @@ pub struct ApiError {
 impl ApiError {
     /// The server was not reached.
     fn unreachable() -> ApiError {
-        ApiError { detail: "Spyhop does not answer. Is it running, and is the network up?".to_owned(), ..Default::default() }
+        ApiError {
+            detail: "Spyhop does not answer. Is it running, and is the network up?".to_owned(),
+            ..Default::default()
+        }
     }
 
     /// The answer is not what this page understands.
     pub fn unreadable(reason: &str) -> ApiError {
-        let detail = format!("The answer could not be read ({reason}). Reload the page: it may be older than the server.");
+        let detail =
+            format!("The answer could not be read ({reason}). Reload the page: it may be older than the server.");
         ApiError { status: 1, detail, position: None }
     }
 

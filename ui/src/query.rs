@@ -114,9 +114,7 @@ pub fn use_query_latest<T: Send + Sync + 'static>(
                 return;
             }
             finish(answer.and_then(|bytes| {
-                let a = window().performance().unwrap().now();
                 fetch::keep(&ask.url, &bytes);
-                web_sys::console::log_1(&format!("T keep {} at {a}", window().performance().unwrap().now() - a).into());
                 decode(bytes)
             }));
         });

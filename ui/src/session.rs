@@ -168,9 +168,12 @@ pub fn browser_offset_minutes(time: i64) -> i32 {
     if offset.is_finite() { -(offset as i32) } else { 0 }
 }
 
+/// Goes to an address, in place of the present entry of the history or not.
+type Go = Box<dyn Fn(&str, bool)>;
+
 /// Changes the address; a handle, cheap to copy.
 #[derive(Clone, Copy)]
-pub struct Navigator(StoredValue<Box<dyn Fn(&str, bool)>, LocalStorage>);
+pub struct Navigator(StoredValue<Go, LocalStorage>);
 
 impl Navigator {
     /// Inside the router only.

@@ -20,25 +20,31 @@ pub struct Shortcuts {
 
 /// What the sheet of shortcuts shows: keys and what they do.
 pub const SHEET: &[(&str, &[(&str, &str)])] = &[
-    ("Everywhere", &[
-        ("g l", "Go to logs"),
-        ("g t", "Go to traces"),
-        ("g c", "Go to Connect"),
-        ("t", "Choose the time range"),
-        ("r", "Fetch fresh data"),
-        ("/", "Filter, or find in the trace"),
-        ("Esc", "Close what is open"),
-        ("?", "This sheet"),
-    ]),
+    (
+        "Everywhere",
+        &[
+            ("g l", "Go to logs"),
+            ("g t", "Go to traces"),
+            ("g c", "Go to Connect"),
+            ("t", "Choose the time range"),
+            ("r", "Fetch fresh data"),
+            ("/", "Filter, or find in the trace"),
+            ("Esc", "Close what is open"),
+            ("?", "This sheet"),
+        ],
+    ),
     ("Lists", &[("j  k", "Next and previous row"), ("Enter", "Open the row")]),
     ("Logs", &[("l", "Live on and off")]),
-    ("Trace", &[
-        ("e", "Next error"),
-        ("n  N", "Next and previous match"),
-        ("[  ]", "Collapse and expand all"),
-        ("x", "Collapse or expand the row"),
-        ("i", "Log records inline on and off"),
-    ]),
+    (
+        "Trace",
+        &[
+            ("e", "Next error"),
+            ("n  N", "Next and previous match"),
+            ("[  ]", "Collapse and expand all"),
+            ("x", "Collapse or expand the row"),
+            ("i", "Log records inline on and off"),
+        ],
+    ),
 ];
 
 impl Shortcuts {
@@ -68,11 +74,12 @@ impl Shortcuts {
     }
 
     fn press(self, event: &KeyboardEvent) {
-        if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() || event.is_composing() {
+        if event.ctrl_key() || event.meta_key() || event.alt_key() || event.default_prevented() || event.is_composing()
+        {
             return;
         }
         let key = event.key();
-        if is_typing() && key != "Escape" {
+        if is_typing() && (key != "Escape" || (!is_in_panel() && leave_typing())) {
             return;
         }
         // A focused button or link answers to Enter itself, and arrows scroll the panel they are in.
@@ -96,6 +103,17 @@ impl Shortcuts {
     }
 }
 
+/// Leads `/` to an input: its text is selected, so that typing replaces it.
+pub fn focus_on_slash(input: NodeRef<leptos::html::Input>) {
+    Shortcuts::add(move |key| {
+        if let ("/", Some(input)) = (key, input.get_untracked()) {
+            let _ = input.focus();
+            input.select();
+        }
+        key == "/"
+    });
+}
+
 fn focused() -> Option<web_sys::Element> {
     document().active_element()
 }
@@ -117,7 +135,7 @@ fn is_in_panel() -> bool {
 }
 
 /// Takes the focus from what is being typed into; says whether there was anything.
-pub fn leave_typing() -> bool {
+fn leave_typing() -> bool {
     let typed = focused().filter(|_| is_typing()).and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
     typed.is_some_and(|element| element.blur().is_ok())
 }

@@ -37,21 +37,9 @@ pub(crate) fn any_value(
                 out.extend_from_slice(if value { b"true" } else { b"false" });
                 Kind::Bool
             }
-            b"intValue" => {
+            b"intValue" | b"doubleValue" => {
                 out.truncate(start);
-                match integer(json)? {
-                    Scan::Value(value) => write_int(out, value),
-                    _ => bad(out, RejectReason::InvalidNumber, notes),
-                }
-                Kind::Int
-            }
-            b"doubleValue" => {
-                out.truncate(start);
-                match double(json)? {
-                    Scan::Value(value) => write_double(out, value),
-                    _ => bad(out, RejectReason::InvalidNumber, notes),
-                }
-                Kind::Double
+                number_value(json, out, key == b"intValue", notes)?
             }
             b"bytesValue" => {
                 out.truncate(start);
@@ -113,6 +101,21 @@ fn string_value(
         }
     })?;
     Ok(if found { Kind::Text } else { Kind::Empty })
+}
+
+fn number_value(json: &mut Json<'_>, out: &mut Vec<u8>, is_int: bool, notes: &mut Notes) -> Result<Kind, Stop> {
+    if is_int {
+        match integer(json)? {
+            Scan::Value(value) => write_int(out, value),
+            Scan::Null | Scan::Bad => bad(out, RejectReason::InvalidNumber, notes),
+        }
+        return Ok(Kind::Int);
+    }
+    match double(json)? {
+        Scan::Value(value) => write_double(out, value),
+        Scan::Null | Scan::Bad => bad(out, RejectReason::InvalidNumber, notes),
+    }
+    Ok(Kind::Double)
 }
 
 fn bytes_value(json: &mut Json<'_>, out: &mut Vec<u8>, notes: &mut Notes) -> Result<(), Stop> {

@@ -66,10 +66,14 @@ impl<'a> Members<'a> {
         self.out.push_str("\":");
     }
 
-    fn raw(&mut self, name: &str, json: &str) {
+    /// A key-value list, wrapped like any that is a value, so that the whole text reads as a canonical value.
+    fn list(&mut self, name: &str, json: &str) {
+        let wrapped = json.starts_with(r#"{"$"#);
         if !json.is_empty() {
             self.name(name);
+            self.out.push_str(if wrapped { r#"{"$kvlist":"# } else { "" });
             self.out.push_str(json);
+            self.out.push_str(if wrapped { "}" } else { "" });
         }
     }
 
@@ -154,7 +158,7 @@ impl Origin {
             }
         }
         let mut members = Members::of(&mut self.resource_text);
-        members.raw("attributes", attributes);
+        members.list("attributes", attributes);
         members.count("dropped_attributes_count", dropped);
         members.text("schema_url", schema_url);
         if !entity_refs.is_empty() {
@@ -183,7 +187,7 @@ impl Origin {
         let mut members = Members::of(&mut self.scope_text);
         members.text("name", name);
         members.text("version", version);
-        members.raw("attributes", text_of(attributes.finish()));
+        members.list("attributes", text_of(attributes.finish()));
         members.count("dropped_attributes_count", dropped);
         members.text("schema_url", schema_url);
         members.end();

@@ -222,7 +222,10 @@ impl QueryService {
                 Ok((answer, scan, pinned.sequence()))
             };
             let joined = tokio::task::spawn_blocking(run).await;
-            joined.unwrap_or_else(|_| Err(TablesError::Internal("the query failed: a defect of the server".into())))
+            joined.unwrap_or_else(|error| {
+                tracing::error!(%error, "a query failed");
+                Err(TablesError::Internal("the query failed: a defect of the server".into()))
+            })
         };
         let answered = async {
             match once().await {

@@ -2,5 +2,7 @@
 
 mod fixture;
 mod logs;
+mod measure;
+mod snapshot;
 mod sql;
 mod traces;

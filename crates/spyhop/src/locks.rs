@@ -33,8 +33,7 @@ pub(crate) fn take(path: &Path, role: &str, patience: Duration) -> Result<RoleLo
 
 /// The lock, unless somebody holds it.
 pub(crate) fn try_take(path: &Path) -> Result<Option<RoleLock>, Failure> {
-    let complaint =
-        |error: std::io::Error| Failure::cannot_start(format!("cannot lock {}: {error}", path.display()));
+    let complaint = |error: std::io::Error| Failure::cannot_start(format!("cannot lock {}: {error}", path.display()));
     let file = OpenOptions::new().create(true).append(true).open(path).map_err(complaint)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(RoleLock { _file: file })),

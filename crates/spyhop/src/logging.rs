@@ -20,7 +20,9 @@ use crate::failure::Failure;
 /// Starts logging for the process.
 pub(crate) fn start(role: &'static str, filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Failure::usage(format!("SPYHOP_LOG is '{filter}': write levels such as info, debug or info,ingest=debug ({error})"))
+        Failure::usage(format!(
+            "SPYHOP_LOG is '{filter}': write levels such as info, debug or info,ingest=debug ({error})"
+        ))
     })?;
     let terminal = io::stdout().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stdout).log_internal_errors(false);
@@ -132,17 +134,21 @@ where
     }
 }
 
-fn json_line(role: &str, now: i64, metadata: &tracing::Metadata<'_>, fields: Fields) -> Value {
-    let mut line = Map::new();
-    line.insert("timestamp".to_owned(), Civil::from_unix_nano(now).to_string().into());
-    line.insert("level".to_owned(), metadata.level().as_str().into());
-    line.insert("role".to_owned(), role.into());
-    line.insert("target".to_owned(), metadata.target().into());
-    line.insert("message".to_owned(), fields.message.into());
+/// Written by hand, so that the members stand in the order a person reads.
+fn json_line(role: &str, now: i64, metadata: &tracing::Metadata<'_>, fields: Fields) -> String {
+    let mut line = format!(
+        r#"{{"timestamp":"{}","level":"{}","role":"{role}","target":{},"message":{}"#,
+        Civil::from_unix_nano(now),
+        metadata.level(),
+        Value::from(metadata.target()),
+        Value::from(fields.message),
+    );
     if !fields.fields.is_empty() {
-        line.insert("fields".to_owned(), fields.fields.into());
+        line.push_str(r#","fields":"#);
+        line.push_str(&Value::from(fields.fields).to_string());
     }
-    line.into()
+    line.push('}');
+    line
 }
 
 /// `19:30:00.123 INFO  ingest  listening  address=…`.

@@ -17,7 +17,12 @@ pub(crate) fn metrics() -> Vec<Metric> {
     add("process_cpu_seconds_total", "CPU time in user and system mode.", MetricKind::Counter, cpu);
     let gauge = MetricKind::Gauge;
     add("process_resident_memory_bytes", "Memory in RAM.", gauge, line_number(&status, "VmRSS:").map(kib));
-    add("spyhop_anonymous_memory_bytes", "Memory in RAM that is no file.", gauge, line_number(&status, "RssAnon:").map(kib));
+    add(
+        "spyhop_anonymous_memory_bytes",
+        "Memory in RAM that is no file.",
+        gauge,
+        line_number(&status, "RssAnon:").map(kib),
+    );
     add("spyhop_threads", "Threads of the process.", gauge, line_number(&status, "Threads:").map(|count| count as f64));
     let descriptors = fs::read_dir("/proc/self/fd").ok().map(|entries| entries.count() as f64);
     add("process_open_fds", "Open file descriptors.", gauge, descriptors);

@@ -1,6 +1,5 @@
 //! What comes before any role runs: the data folder, its catalog, and what a person is told.
 
-use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use catalog::{Catalog, CatalogError};
@@ -9,6 +8,9 @@ use store::{Layout, StoreError};
 use crate::failure::Failure;
 use crate::logging;
 use crate::settings::Settings;
+
+/// Room for the catalog and its write-ahead log.
+const CATALOG_BYTES: u64 = 8 << 20;
 
 /// Opens the data folder, making it where it is missing; every reason against it is a sentence.
 pub(crate) fn open_data_folder(settings: &Settings) -> Result<Layout, Failure> {
@@ -29,24 +31,26 @@ pub(crate) async fn open_catalog(layout: &Layout) -> Result<Catalog, Failure> {
 /// Opens folder and catalog once, so that one process says what is wrong with them, and not three.
 pub(crate) async fn prepare_data_folder(settings: &Settings) -> Result<(), Failure> {
     let layout = open_data_folder(settings)?;
-    probe_space(&layout)?;
+    check_space(&layout, settings)?;
     let catalog = open_catalog(&layout).await?;
     catalog.close().await;
     Ok(())
 }
 
-/// A disk without room for a page cannot take a single export; this says so before anything listens.
-fn probe_space(layout: &Layout) -> Result<(), Failure> {
-    let path = layout.status_folder().join("probe");
-    let written = std::fs::write(&path, [0_u8; 4096]);
-    let _ = std::fs::remove_file(&path);
-    written.map_err(|error| match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Failure::cannot_start(format!(
-            "no space left on the disk of {}: free some and start again",
-            layout.root().display()
-        )),
-        _ => Failure::cannot_start(format!("cannot write to {}: {error}", layout.root().display())),
-    })
+/// The journal keeps two segments preallocated, so a disk without that much room cannot take a single export; this
+/// says so before anything listens.
+fn check_space(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
+    let needed = 2 * settings.journal.segment_bytes_max + CATALOG_BYTES;
+    let free = store::free_bytes(layout.root()).map_err(Failure::cannot_start)?;
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Failure::cannot_start(format!(
+        "no space left to start: the disk of {} has {} MiB free, and {} are needed: free some and start again",
+        layout.root().display(),
+        free >> 20,
+        needed.div_ceil(1 << 20)
+    )))
 }
 
 /// Says where Spyhop listens: to a person where stdout is a terminal, and to the log.
@@ -64,7 +68,9 @@ pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[Tcp
     );
     let open = [grpc, http, api].into_iter().flatten().any(|address| !address.ip().is_loopback());
     if open {
-        tracing::warn!("listening beyond this machine, and authentication is off: anyone who reaches it may send and ask");
+        tracing::warn!(
+            "listening beyond this machine, and authentication is off: anyone who reaches it may send and ask"
+        );
     }
     let url = |address: Option<std::net::SocketAddr>| match address {
         Some(address) if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),

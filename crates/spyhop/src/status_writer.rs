@@ -11,6 +11,8 @@ use crate::roles::Role;
 use crate::{clock, process_stats};
 
 const INTERVAL: Duration = Duration::from_secs(1);
+/// Until the role is ready it reports more often, so that others learn of it at once.
+const INTERVAL_UNREADY: Duration = Duration::from_millis(100);
 
 /// Stops reporting when dropped, after a last word that the role is not ready.
 pub(crate) struct StatusWriter {
@@ -28,8 +30,12 @@ impl StatusWriter {
         look: impl Fn(&mut RoleStatus) + Send + 'static,
     ) -> std::io::Result<StatusWriter> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let writer =
-            StatusWriter { folder: folder.clone(), stopped: stopped.clone(), role, started_unix_nano: clock::now_unix_nano() };
+        let writer = StatusWriter {
+            folder: folder.clone(),
+            stopped: stopped.clone(),
+            role,
+            started_unix_nano: clock::now_unix_nano(),
+        };
         let started_unix_nano = writer.started_unix_nano;
         std::thread::Builder::new().name("status".to_owned()).spawn(move || {
             let mut has_failed = false;
@@ -44,7 +50,7 @@ impl StatusWriter {
                     tracing::warn!(%error, "cannot write the status file");
                 }
                 has_failed = written.is_err();
-                std::thread::park_timeout(INTERVAL);
+                std::thread::park_timeout(if status.ready { INTERVAL } else { INTERVAL_UNREADY });
             }
         })?;
         Ok(writer)

@@ -6,6 +6,7 @@
 //! role that says that it cannot start ends everything at its first start, and is tried again later on.
 
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -183,7 +184,10 @@ async fn end(role: Role, mut child: Child, shared: &Shared, stopped: &mut watch:
         _ = stopped.wait_for(|stop| *stop == Stop::Kill) => None,
     };
     match drained {
-        Some(Ok(status)) if !status.success() => tracing::warn!(%role, %status, "a role did not end cleanly"),
+        // A child that had not begun to listen for the signal when it came has nothing in flight.
+        Some(Ok(status)) if !status.success() && status.signal() != Some(Signal::TERM.as_raw()) => {
+            tracing::warn!(%role, %status, "a role did not end cleanly")
+        }
         Some(_) => {}
         None => {
             tracing::warn!(%role, "a role did not end in time and is killed");

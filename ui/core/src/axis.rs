@@ -11,15 +11,35 @@ pub fn duration_ticks(length: i64, wanted: usize) -> Vec<(i64, f64)> {
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(power * 10.0);
     let step = (step as i64).max(1);
-    (0..).map(|n: i64| n.saturating_mul(step)).take_while(|at| *at < length).take(wanted * 2 + 2).map(|at| (at, at as f64 / length as f64)).collect()
+    (0..)
+        .map(|n: i64| n.saturating_mul(step))
+        .take_while(|at| *at < length)
+        .take(wanted * 2 + 2)
+        .map(|at| (at, at as f64 / length as f64))
+        .collect()
 }
 
 /// Ticks of a wall clock axis: times on round local minutes, hours or days.
 pub fn clock_ticks(start: i64, end: i64, wanted: usize, offset_minutes: i32) -> Vec<i64> {
     const HOUR: i64 = 60 * MINUTE;
     const STEPS: [i64; 17] = [
-        SECOND / 10, SECOND, 2 * SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE,
-        10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 7 * 24 * HOUR,
+        SECOND / 10,
+        SECOND,
+        2 * SECOND,
+        5 * SECOND,
+        10 * SECOND,
+        30 * SECOND,
+        MINUTE,
+        2 * MINUTE,
+        5 * MINUTE,
+        10 * MINUTE,
+        30 * MINUTE,
+        HOUR,
+        3 * HOUR,
+        6 * HOUR,
+        12 * HOUR,
+        24 * HOUR,
+        7 * 24 * HOUR,
     ];
     let length = end.saturating_sub(start);
     if length <= 0 || wanted == 0 {
@@ -28,7 +48,8 @@ pub fn clock_ticks(start: i64, end: i64, wanted: usize, offset_minutes: i32) -> 
     let rough = length / wanted as i64;
     let step = STEPS.into_iter().find(|step| *step >= rough).unwrap_or(30 * 24 * HOUR);
     let offset = i64::from(offset_minutes) * MINUTE;
-    let first = (start.saturating_add(offset)).div_euclid(step).saturating_add(1).saturating_mul(step).saturating_sub(offset);
+    let first =
+        (start.saturating_add(offset)).div_euclid(step).saturating_add(1).saturating_mul(step).saturating_sub(offset);
     (0..=wanted as i64).map(|n| first.saturating_add(n.saturating_mul(step))).filter(|at| *at < end).collect()
 }
 

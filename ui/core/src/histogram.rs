@@ -38,12 +38,8 @@ fn count_of(answer: &HistogramAnswer, bucket: usize, severity: Severity) -> u64 
 pub fn bars(answer: &HistogramAnswer) -> Bars {
     let sums: Vec<u64> = answer.buckets.iter().map(|bucket| bucket.counts.values().sum()).collect();
     let count_max = sums.iter().copied().max().unwrap_or(0);
-    let mut bars = Bars {
-        width: answer.buckets.len() as u32 * BUCKET_UNITS,
-        height: HEIGHT_UNITS,
-        count_max,
-        ..Bars::default()
-    };
+    let mut bars =
+        Bars { width: answer.buckets.len() as u32 * BUCKET_UNITS, height: HEIGHT_UNITS, count_max, ..Bars::default() };
     let units = |count: u64| count as f64 * f64::from(HEIGHT_UNITS) / count_max.max(1) as f64;
     let mut below = vec![0_u64; answer.buckets.len()];
     for severity in LEVELS.into_iter().rev() {

@@ -80,7 +80,10 @@ mod tests {
             "/api/v1/logs?start=5&end=9&query=a%20b&limit=500&cursor=c%2Bd"
         );
         let state = TracesState { service: "cart".into(), errors_only: true, ..Default::default() };
-        assert_eq!(traces(&state, window, None), "/api/v1/traces?start=5&end=9&service=cart&errors_only=true&limit=100");
+        assert_eq!(
+            traces(&state, window, None),
+            "/api/v1/traces?start=5&end=9&service=cart&errors_only=true&limit=100"
+        );
         assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F");
     }
 }

@@ -65,7 +65,8 @@ fn endpoint(name: &'static str, address: String, test_id: &'static str) -> impl 
     view! {
         <div class="endpoint">
             <dt class="label">{name}</dt>
-            <dd class="mono"><span data-testid=test_id>{address}</span><CopyButton label="Copy the address" text=Callback::new(move |()| copied.clone())/></dd>
+            <dd class="mono"><span data-testid=test_id>{address}</span><CopyButton label="Copy the address"
+                text=Callback::new(move |()| copied.clone())/></dd>
         </div>
     }
 }
@@ -98,7 +99,8 @@ fn StatusCard(status: Query<IngestStatus>) -> impl IntoView {
         }
     };
     view! {
-        <section class=move || format!("card status-card {}", state()) data-testid="connect-status" data-state=state aria-live="polite">
+        <section class=move || format!("card status-card {}", state())
+            data-testid="connect-status" data-state=state aria-live="polite">
             <div class="status-head">
                 <i class="status-dot" aria-hidden="true"></i>
                 <div>

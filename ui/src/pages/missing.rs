@@ -12,7 +12,8 @@ pub fn MissingPage() -> impl IntoView {
         <div class="state" data-testid="not-found">
             <h2>"There is no page at this address"</h2>
             <p>"It may come in a later version, or the link was cut."</p>
-            <p class="line centre"><a class="button" href="/logs">"Logs"</a><a class="button" href="/traces">"Traces"</a><a class="button" href="/connect">"Connect"</a></p>
+            <p class="line centre"><a class="button" href="/logs">"Logs"</a><a class="button"
+                href="/traces">"Traces"</a><a class="button" href="/connect">"Connect"</a></p>
         </div>
     }
 }

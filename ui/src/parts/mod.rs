@@ -33,13 +33,35 @@ pub fn CopyButton(
         event.stop_propagation();
         let _ = window().navigator().clipboard().write_text(&text.run(()));
         copied.set(true);
-        set_timeout(move || { copied.try_set(false); }, std::time::Duration::from_millis(1_500));
+        set_timeout(
+            move || {
+                copied.try_set(false);
+            },
+            std::time::Duration::from_millis(1_500),
+        );
     };
     view! {
-        <button type="button" class="button quiet" class:icon-only=word.is_empty() on:click=copy title=label aria-label=label>
+        <button type="button" class="button quiet" class:icon-only=word.is_empty() on:click=copy title=label
+            aria-label=label>
             {move || if copied.get() { icons::icon(icons::CHECK) } else { icons::icon(icons::COPY) }}
             {(!word.is_empty()).then(|| view! { <span>{move || if copied.get() { "Copied" } else { word }}</span> })}
         </button>
+    }
+}
+
+/// Where across an element a pointer is, 0 to 1.
+pub fn share_at(node: NodeRef<leptos::html::Div>, client_x: i32) -> f64 {
+    node.get_untracked().map_or(0.0, |element| {
+        let rect = element.get_bounding_client_rect();
+        ((f64::from(client_x) - rect.left()) / rect.width().max(1.0)).clamp(0.0, 1.0)
+    })
+}
+
+/// Makes the element hear of the pointer until it is released, wherever it goes.
+pub fn capture_pointer(node: NodeRef<leptos::html::Div>, event: &leptos::ev::PointerEvent) {
+    event.prevent_default();
+    if let Some(element) = node.get_untracked() {
+        let _ = element.set_pointer_capture(event.pointer_id());
     }
 }
 

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::parts::icons::{self, icon};
 use crate::session::Navigator;
-use crate::shortcuts::Shortcuts;
+use crate::shortcuts::focus_on_slash;
 
 /// The input. It runs on Enter; a trace id alone leads to its trace.
 #[component]
@@ -36,30 +36,29 @@ pub fn QueryBar(
         let local = filter::parse(&typed, target).err().map(|error| (error.to_string(), Some(error.position)));
         local.or_else(|| server_error.get().filter(|_| query.with(|query| *query == typed)))
     });
+    let run_typed = Callback::new(move |()| {
+        let typed = text.get_untracked().trim().to_owned();
+        match is_trace_id(&typed) {
+            true => navigator.push(&ui_core::state::trace_path(&typed.to_lowercase())),
+            false if error.with_untracked(|error| error.as_ref().is_none_or(|(_, at)| at.is_none())) => run.run(typed),
+            false => {}
+        }
+    });
     let submit = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let typed = text.get_untracked().trim().to_owned();
-        let is_trace_id = typed.len() == 32 && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_trace_id {
-            navigator.push(&ui_core::state::trace_path(&typed.to_lowercase()));
-        } else if error.with_untracked(|error| error.as_ref().is_none_or(|(_, at)| at.is_none())) {
-            run.run(typed);
-        }
+        run_typed.run(());
     };
-    Shortcuts::add(move |key| {
-        if key == "/" {
-            if let Some(input) = node.get_untracked() {
-                let _ = input.focus();
-                input.select();
-            }
-        }
-        key == "/"
-    });
+    focus_on_slash(node);
     let sync_scroll = move || {
         if let Some(input) = node.get_untracked() {
             left.set(input.scroll_left());
         }
     };
+    let typed = move |event| {
+        text.set(event_target_value(&event));
+        request_animation_frame(sync_scroll);
+    };
+    let problem = move || error.get().map(|(message, position)| problem(&text.get(), message, position, left.get()));
     let is_changed = move || text.with(|text| query.with(|query| text.trim() != query));
     view! {
         <form class="query" role="search" on:submit=submit>
@@ -67,46 +66,37 @@ pub fn QueryBar(
                 {icon(icons::SEARCH)}
                 <div class="query-field">
                     <div class="query-colours" aria-hidden="true">
-                        <div style=move || format!("transform:translateX({}px)", -left.get())>
-                            {move || coloured(&text.get())}
-                        </div>
+                        <div style=move || format!("transform:translateX({}px)", -left.get())>{move || coloured(&text.get())}</div>
                     </div>
-                    <input
-                        node_ref=node
-                        class="query-input"
-                        data-testid="query-input"
-                        type="text"
-                        aria-label=label
-                        aria-invalid=move || error.with(Option::is_some).to_string()
-                        aria-describedby="query-error"
-                        placeholder=placeholder
-                        autocomplete="off"
-                        autocapitalize="off"
-                        spellcheck="false"
-                        prop:value=move || text.get()
-                        on:input=move |event| {
-                            text.set(event_target_value(&event));
-                            request_animation_frame(sync_scroll);
-                        }
-                        on:scroll=move |_| sync_scroll()
-                        on:keyup=move |_| sync_scroll()
-                    />
+                    <input node_ref=node class="query-input" data-testid="query-input" type="text" aria-label=label
+                        aria-invalid=move || error.with(Option::is_some).to_string() aria-describedby="query-error"
+                        placeholder=placeholder autocomplete="off" autocapitalize="off" spellcheck="false"
+                        prop:value=move || text.get() on:input=typed
+                        on:scroll=move |_| sync_scroll() on:keyup=move |_| sync_scroll()/>
                     <div id="query-error" class="query-error" data-testid="query-error" role="status">
-                        {move || error.get().map(|(message, position)| {
-                            let column = position.map_or(0, |at| column_of(&text.get(), at));
-                            let style = format!("left:calc({column}ch - {}px)", left.get());
-                            view! { <span class="query-caret" style=style></span><span class="query-message">{message}</span> }
-                        })}
+                        {problem}
                     </div>
                 </div>
                 <Show when=move || text.with(|text| !text.is_empty())>
-                    <button type="button" class="button quiet icon-only" aria-label="Clear the filter" title="Clear the filter"
+                    <button type="button" class="button quiet icon-only" aria-label="Clear the filter"
+                        title="Clear the filter"
                         on:click=move |_| { text.set(String::new()); run.run(String::new()); }>{icon(icons::CLOSE)}</button>
                 </Show>
                 <kbd aria-hidden="true">{move || if is_changed() { "Enter" } else { "/" }}</kbd>
             </div>
         </form>
     }
+}
+
+fn is_trace_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What is wrong, and a mark under where.
+fn problem(text: &str, message: String, position: Option<usize>, left: i32) -> impl IntoView + use<> {
+    let column = position.map_or(0, |at| column_of(text, at));
+    let style = format!("left:calc({column}ch - {left}px)");
+    view! { <span class="query-caret" style=style></span><span class="query-message">{message}</span> }
 }
 
 /// Characters before a byte offset: the input's font has one width.

@@ -32,7 +32,8 @@ fn Sheet() -> impl IntoView {
     });
     let group = |(title, keys): &(&'static str, &'static [(&'static str, &'static str)])| {
         let rows = keys.iter().map(|(key, what)| {
-            let keys = key.split(' ').filter(|key| !key.is_empty()).map(|key| view! { <kbd>{key}</kbd> }).collect_view();
+            let keys =
+                key.split(' ').filter(|key| !key.is_empty()).map(|key| view! { <kbd>{key}</kbd> }).collect_view();
             view! { <dt>{keys}</dt><dd>{*what}</dd> }
         });
         view! { <section><h3 class="label">{*title}</h3><dl class="keys">{rows.collect_view()}</dl></section> }
@@ -42,7 +43,8 @@ fn Sheet() -> impl IntoView {
         <div class="dialog" role="dialog" aria-modal="true" aria-labelledby="help-title" data-testid="shortcuts">
             <div class="dialog-head">
                 <h2 id="help-title">"Shortcuts"</h2>
-                <button type="button" node_ref=close class="button quiet icon-only" aria-label="Close" on:click=move |_| shown.set(false)>{icon(icons::CLOSE)}</button>
+                <button type="button" node_ref=close class="button quiet icon-only" aria-label="Close"
+                    on:click=move |_| shown.set(false)>{icon(icons::CLOSE)}</button>
             </div>
             <div class="dialog-body">{SHEET.iter().map(group).collect_view()}</div>
         </div>

@@ -11,7 +11,7 @@ use ui_core::state::{self, LogsState, UrlState};
 use crate::parts::CopyButton;
 use crate::parts::icons::{self, icon};
 use crate::session::{self, Navigator, Session};
-use crate::shortcuts::{Shortcuts, leave_typing};
+use crate::shortcuts::Shortcuts;
 
 /// Which page an address belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,40 +40,11 @@ impl Place {
 #[component]
 pub fn Shell(children: Children) -> impl IntoView {
     let session = Session::get();
-    let navigator = Navigator::get();
     let location = use_location();
     let place = Memo::new(move |_| location.pathname.with(|path| Place::of(path)));
-    let logs_url = Memo::new(move |_| page_url("/logs", session));
-    let traces_url = Memo::new(move |_| page_url("/traces", session));
-    Shortcuts::add(move |key| match key {
-        "g l" => { navigator.push(&logs_url.get_untracked()); true }
-        "g t" => { navigator.push(&traces_url.get_untracked()); true }
-        "g c" => { navigator.push("/connect"); true }
-        "r" => { session.reloads.update(|n| *n += 1); true }
-        "?" => { session.shows_help.update(|shown| *shown = !*shown); true }
-        "Escape" => leave_typing(),
-        _ => false,
-    });
-    let link = move |url: Signal<String>, name: &'static str, path: &'static str, keys: &'static str, on: Signal<bool>| {
-        view! {
-            <a href=move || url.get() class="rail-link" class:on=move || on.get() title=format!("{name} ({keys})")
-                aria-label=name aria-current=move || on.get().then_some("page")>{icon(path)}</a>
-        }
-    };
-    let on_logs = Signal::derive(move || place.get() == Place::Logs);
-    let on_traces = Signal::derive(move || matches!(place.get(), Place::Traces | Place::Trace));
-    let on_connect = Signal::derive(move || place.get() == Place::Connect);
     view! {
         <a class="skip" href="#main" rel="external">"Skip to the content"</a>
-        <nav class="rail" aria-label="Pages">
-            <a href="/" class="rail-mark" aria-label="Spyhop, start" title="Spyhop">{icon(icons::MARK)}</a>
-            {link(logs_url.into(), "Logs", icons::LOGS, "g l", on_logs)}
-            {link(traces_url.into(), "Traces", icons::TRACES, "g t", on_traces)}
-            <span class="rail-gap"></span>
-            {link(Signal::stored("/connect".to_owned()), "Connect", icons::CONNECT, "g c", on_connect)}
-            <button type="button" class="rail-link" title="Shortcuts (?)" aria-label="Shortcuts"
-                on:click=move |_| session.shows_help.set(true)>{icon(icons::HELP)}</button>
-        </nav>
+        <Rail place/>
         <header class="top">
             <h1 class="top-title">{move || session.title.get()}</h1>
             <Show when=move || place.get() == Place::Trace>
@@ -84,8 +55,10 @@ pub fn Shell(children: Children) -> impl IntoView {
                 <time_picker::TimePicker/>
             </Show>
             <Show when=move || !matches!(place.get(), Place::Connect | Place::Elsewhere)>
-                <CopyButton label="Copy a link to what is shown, with fixed times" text=Callback::new(move |()| shared_link(location.search.get_untracked()))/>
-                <button type="button" class="button icon-only" data-testid="refresh" title="Fetch fresh data (r)" aria-label="Fetch fresh data"
+                <CopyButton label="Copy a link to what is shown, with fixed times"
+                    text=Callback::new(move |()| shared_link(location.search.get_untracked()))/>
+                <button type="button" class="button icon-only" data-testid="refresh" title="Fetch fresh data (r)"
+                    aria-label="Fetch fresh data"
                     on:click=move |_| session.reloads.update(|n| *n += 1)>{icon(icons::REFRESH)}</button>
             </Show>
             <Show when=move || place.get() == Place::Logs><LiveButton/></Show>
@@ -99,6 +72,59 @@ pub fn Shell(children: Children) -> impl IntoView {
         </header>
         <main id="main" class="main" tabindex="-1">{children()}</main>
         <help::Help/>
+    }
+}
+
+/// The pages, down the left.
+#[component]
+fn Rail(place: Memo<Place>) -> impl IntoView {
+    let session = Session::get();
+    let navigator = Navigator::get();
+    let logs_url = Memo::new(move |_| page_url("/logs", session));
+    let traces_url = Memo::new(move |_| page_url("/traces", session));
+    Shortcuts::add(move |key| match key {
+        "g l" => {
+            navigator.push(&logs_url.get_untracked());
+            true
+        }
+        "g t" => {
+            navigator.push(&traces_url.get_untracked());
+            true
+        }
+        "g c" => {
+            navigator.push("/connect");
+            true
+        }
+        "r" => {
+            session.reloads.update(|n| *n += 1);
+            true
+        }
+        "?" => {
+            session.shows_help.update(|shown| *shown = !*shown);
+            true
+        }
+        _ => false,
+    });
+    let link =
+        move |url: Signal<String>, name: &'static str, path: &'static str, keys: &'static str, on: Signal<bool>| {
+            view! {
+                <a href=move || url.get() class="rail-link" class:on=move || on.get() title=format!("{name} ({keys})")
+                    aria-label=name aria-current=move || on.get().then_some("page")>{icon(path)}</a>
+            }
+        };
+    let on_logs = Signal::derive(move || place.get() == Place::Logs);
+    let on_traces = Signal::derive(move || matches!(place.get(), Place::Traces | Place::Trace));
+    let on_connect = Signal::derive(move || place.get() == Place::Connect);
+    view! {
+        <nav class="rail" aria-label="Pages">
+            <a href="/" class="rail-mark" aria-label="Spyhop, start" title="Spyhop">{icon(icons::MARK)}</a>
+            {link(logs_url.into(), "Logs", icons::LOGS, "g l", on_logs)}
+            {link(traces_url.into(), "Traces", icons::TRACES, "g t", on_traces)}
+            <span class="rail-gap"></span>
+            {link(Signal::stored("/connect".to_owned()), "Connect", icons::CONNECT, "g c", on_connect)}
+            <button type="button" class="rail-link" title="Shortcuts (?)" aria-label="Shortcuts"
+                on:click=move |_| session.shows_help.set(true)>{icon(icons::HELP)}</button>
+        </nav>
     }
 }
 
@@ -145,7 +171,8 @@ fn LiveButton() -> impl IntoView {
     });
     view! {
         <button type="button" class="button" class:on=move || live.get() data-testid="live-toggle"
-            aria-pressed=move || live.get().to_string() title="Show new records as they come (l)" on:click=move |_| toggle()>
+            aria-pressed=move || live.get().to_string() title="Show new records as they come (l)"
+            on:click=move |_| toggle()>
             <i class="dot live-dot" aria-hidden="true"></i>"Live"
         </button>
     }

@@ -26,20 +26,29 @@ pub fn TimePicker() -> impl IntoView {
         let range = range.get();
         let window = range.resolve_or_default(session::now());
         let offset = session.offset_minutes(window.end);
-        let from = format::window_end(window.start, window.length(), session::now(), session.offset_minutes(window.start));
+        let from =
+            format::window_end(window.start, window.length(), session::now(), session.offset_minutes(window.start));
         let to = format::window_end(window.end, window.length(), session::now(), offset);
         (range.label(), format!("{from} – {to} {}", format::zone(offset)))
     };
     Shortcuts::add(move |key| match key {
-        "t" => { open.set(true); true }
-        "Escape" if open.get_untracked() => { open.set(false); true }
+        "t" => {
+            open.set(true);
+            true
+        }
+        "Escape" if open.get_untracked() => {
+            open.set(false);
+            true
+        }
         _ => false,
     });
     view! {
         <div class="picker">
-            <button type="button" class="button" data-testid="time-range" aria-haspopup="dialog" title="Choose the time range (t)"
+            <button type="button" class="button" data-testid="time-range" aria-haspopup="dialog"
+                title="Choose the time range (t)"
                 aria-expanded=move || open.get().to_string() on:click=move |_| open.update(|open| *open = !*open)>
-                {move || { let (label, times) = words(); view! { {label.map(|label| view! { <span>{label}</span> })}<span class="faint times">{times}</span> } }}
+                {move || words().0.map(|label| view! { <span>{label}</span> })}
+                <span class="faint times">{move || words().1}</span>
                 {icon(icons::DOWN)}
             </button>
             <Show when=move || open.get()><Popover open range=range.into()/></Show>
@@ -77,15 +86,7 @@ fn Popover(open: RwSignal<bool>, range: Signal<RangeText>) -> impl IntoView {
             let _ = input.focus();
         }
     });
-    // A click anywhere else closes it.
-    let outside = window_event_listener(leptos::ev::pointerdown, move |event| {
-        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
-        let picker = node.get_untracked().and_then(|node| node.parent_element());
-        if picker.is_some_and(|picker| !picker.contains(target.as_ref())) {
-            open.set(false);
-        }
-    });
-    on_cleanup(move || outside.remove());
+    close_from_outside(open, node);
     let presets = PRESETS.iter().map(|(name, from)| {
         let is_chosen = move || range.with(|range| range.from == *from && range.to == "now");
         view! {
@@ -102,7 +103,8 @@ fn Popover(open: RwSignal<bool>, range: Signal<RangeText>) -> impl IntoView {
             <form class="popover-custom" on:submit=typed>
                 <label class="label" for="range-input">"Range: 15m, now-6h to now-1h, yesterday, or two times"</label>
                 <div class="line">
-                    <input id="range-input" node_ref=input class="input mono" type="text" data-testid="time-range-input" autocomplete="off" spellcheck="false"
+                    <input id="range-input" node_ref=input class="input mono" type="text"
+                        data-testid="time-range-input" autocomplete="off" spellcheck="false"
                         aria-describedby="range-error" placeholder="2026-08-01 10:00 to 11:00"/>
                     <button type="submit" class="button primary">"Apply"</button>
                 </div>
@@ -110,20 +112,48 @@ fn Popover(open: RwSignal<bool>, range: Signal<RangeText>) -> impl IntoView {
             </form>
             <div class="presets">{presets.collect_view()}</div>
             <div class="line">
-                <button type="button" class="button" on:click=move |_| choose(window().shifted(false).to_text())>{icon(icons::LEFT)}"Earlier"</button>
-                <button type="button" class="button" on:click=move |_| choose(window().zoomed_out().to_text())>"Zoom out"</button>
-                <button type="button" class="button" on:click=move |_| choose(window().shifted(true).to_text())>"Later"{icon(icons::RIGHT)}</button>
+                <button type="button" class="button"
+                    on:click=move |_| choose(window().shifted(false).to_text())>{icon(icons::LEFT)}"Earlier"</button>
+                <button type="button" class="button"
+                    on:click=move |_| choose(window().zoomed_out().to_text())>"Zoom out"</button>
+                <button type="button" class="button"
+                    on:click=move |_| choose(window().shifted(true).to_text())>"Later"{icon(icons::RIGHT)}</button>
             </div>
-            <div class="popover-zone">
-                <span class="muted">{move || {
-                    let browser = format::zone(session::browser_offset_minutes(session::now()));
-                    if session.is_utc.get() { "Times in UTC".to_owned() } else { format!("Times in this browser's zone, {browser}") }
-                }}</span>
-                <button type="button" class="button quiet" on:click=move |_| session.toggle_zone()>
-                    {move || if session.is_utc.get() { "Use the browser's zone" } else { "Use UTC" }}
-                </button>
-            </div>
+            <Zone/>
             <p class="mono faint popover-absolute">{absolute}</p>
         </div>
     }
+}
+
+/// Which zone times are shown in, and the other choice.
+#[component]
+fn Zone() -> impl IntoView {
+    let session = Session::get();
+    let words = move || match session.is_utc.get() {
+        true => "Times in UTC".to_owned(),
+        false => {
+            let browser = format::zone(session::browser_offset_minutes(session::now()));
+            format!("Times in this browser's zone, {browser}")
+        }
+    };
+    view! {
+        <div class="popover-zone">
+            <span class="muted">{words}</span>
+            <button type="button" class="button quiet" on:click=move |_| session.toggle_zone()>
+                {move || if session.is_utc.get() { "Use the browser's zone" } else { "Use UTC" }}
+            </button>
+        </div>
+    }
+}
+
+/// A click anywhere else closes the popover.
+fn close_from_outside(open: RwSignal<bool>, node: NodeRef<Div>) {
+    let outside = window_event_listener(leptos::ev::pointerdown, move |event| {
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+        let picker = node.get_untracked().and_then(|node| node.parent_element());
+        if picker.is_some_and(|picker| !picker.contains(target.as_ref())) {
+            open.set(false);
+        }
+    });
+    on_cleanup(move || outside.remove());
 }

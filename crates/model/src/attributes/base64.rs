@@ -24,7 +24,7 @@ pub fn decode(out: &mut Vec<u8>, text: &[u8]) -> bool {
         [rest @ .., b'=', b'='] | [rest @ .., b'='] => rest,
         _ => text,
     };
-    if unpadded.len() != text.len() && text.len() % 4 != 0 || unpadded.len() % 4 == 1 {
+    if unpadded.len() != text.len() && !text.len().is_multiple_of(4) || unpadded.len() % 4 == 1 {
         return false;
     }
     let (mut value, mut bits) = (0_u32, 0);

@@ -57,7 +57,8 @@ fn smallest_probes() {
     check(0xff, "\u{fffd}", &[Warning::TextReplaced]);
 
     let good = [field(1, &[1; 16]), field(2, &[2; 8]), field(5, b"a")].concat();
-    let (appended, batches) = decode(Signal::Traces, Encoding::Protobuf, &request(&[good.clone()])).expect("valid");
+    let (appended, batches) =
+        decode(Signal::Traces, Encoding::Protobuf, &request(std::slice::from_ref(&good))).expect("valid");
     assert_eq!((appended.received, appended.stored), (1, 1));
     assert_eq!(bytes(batch(&batches, Table::Spans), "trace_id", 0), Some(vec![1; 16]));
     let bad = [field(1, &[1, 2, 3]), field(2, &[2; 8])].concat();
@@ -164,8 +165,7 @@ fn promoted_keys_leave_the_json_where_they_fit_and_occur_once() {
     check(&[(method, vec![])], Some(r#"{"http.request.method":null}"#), None, None);
     let twice = r#"{"k":1,"http.request.method":"GET","http.request.method":2}"#;
     check(&[(method, get()), ("k", int_value(1)), (method, int_value(2))], Some(twice), None, None);
-    let thrice =
-        concat!(r#"{"http.response.status_code":1,"http.response.status_code":2,"http.response.status_code":3}"#);
+    let thrice = r#"{"http.response.status_code":1,"http.response.status_code":2,"http.response.status_code":3}"#;
     check(&[(status, int_value(1)), (status, int_value(2)), (status, int_value(3))], Some(thrice), None, None);
     let unfit_first = r#"{"http.request.method":2,"http.request.method":"GET"}"#;
     check(&[(method, int_value(2)), (method, get())], Some(unfit_first), None, None);

@@ -1,7 +1,7 @@
 //! I11: what was sent can be read back from the rows, every field of it.
 
 use fastrand::Rng;
-use model::attributes::{AnyValue as Any, entries, parse, parse_key_values};
+use model::attributes::{AnyValue as Any, parse, parse_key_values};
 use model::{Signal, Table};
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList, any_value::Value,
@@ -92,17 +92,9 @@ fn take_count(members: &mut Vec<(String, Any)>) -> u32 {
         .map_or(0, |v| if let Any::Int(count) = v { count as u32 } else { panic!() })
 }
 
-/// The members of a canonical resource or scope, whose attributes read as the column of that name does.
+/// The members of a canonical resource or scope.
 fn members(json: Option<String>) -> Vec<(String, Any)> {
-    let json = json.unwrap_or_default();
-    let member = |(key, raw): (std::borrow::Cow<'_, str>, &str)| {
-        let value = match key.as_ref() {
-            "attributes" => Any::KeyValueList(parse_key_values(raw).expect("canonical")),
-            _ => parse(raw).expect("canonical"),
-        };
-        (key.into_owned(), value)
-    };
-    entries(&json).map(member).collect()
+    parse_key_values(&json.unwrap_or("{}".into())).expect("canonical")
 }
 
 fn take_texts(members: &mut Vec<(String, Any)>, name: &str) -> Vec<String> {

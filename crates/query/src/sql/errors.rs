@@ -2,6 +2,7 @@
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
 use tables::TablesError;
 
 use super::guard::offset_of;
@@ -23,6 +24,9 @@ pub(crate) fn explain(error: DataFusionError, text: &str, memory_bytes_max: usiz
         DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => QueryError::Internal(clean(&root.to_string())),
         DataFusionError::ExecutionJoin(_) => QueryError::Internal("the query failed: a defect of the server".into()),
         DataFusionError::SchemaError(schema, _) => QueryError::invalid(schema_message(schema)),
+        DataFusionError::SQL(parser, _) if matches!(**parser, ParserError::RecursionLimitExceeded) => {
+            QueryError::TooLarge { message: "the query has too many levels inside one another".into() }
+        }
         _ => {
             let message = clean(&root.to_string());
             let position = position_in(&message, text);

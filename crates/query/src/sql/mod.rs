@@ -34,6 +34,8 @@ pub struct SqlLimits {
     pub joins_max: usize,
     /// The size that functions such as `repeat` may be given, multiplied over all of them.
     pub function_size_max: i64,
+    /// How many times as long a text may become by concatenations in queries inside one another.
+    pub growth_max: u64,
     /// Rows of an answer.
     pub rows_max: usize,
     /// Bytes of an answer's values, about.
@@ -54,6 +56,7 @@ impl Default for SqlLimits {
             selects_max: 32,
             joins_max: 24,
             function_size_max: 10_000,
+            growth_max: 256,
             rows_max: 10_000,
             bytes_max: 32 << 20,
             planning: Duration::from_secs(10),

@@ -260,7 +260,7 @@ async fn plan(engine: &Engine, pinned: &Arc<Pinned>, text: &str, limits: &SqlLim
     let logical = state.statement_to_plan(statement).await.map_err(explain)?;
     let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     options.verify_plan(&logical).map_err(explain)?;
-    functions::check(&logical, limits.function_size_max)?;
+    functions::check(&logical, limits)?;
     let plan = state.create_physical_plan(&logical).await.map_err(explain)?;
     Ok(Planned { plan, context: context.task_ctx(), cost })
 }

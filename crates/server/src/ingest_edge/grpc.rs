@@ -223,10 +223,8 @@ mod tests {
     #[test]
     fn timeouts() {
         let check = |text: &'static str, expect: Option<Duration>| {
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static("grpc-timeout"),
-                HeaderValue::from_static(text),
-            )]);
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static("grpc-timeout"), HeaderValue::from_static(text))]);
             assert_eq!(timeout(&headers), expect, "{text}");
         };
         check("10S", Some(Duration::from_secs(10)));

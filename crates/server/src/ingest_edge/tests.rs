@@ -38,7 +38,13 @@ async fn server() -> Server {
     let runtime = tokio::runtime::Handle::current();
     let (handle, journal_catalog) = (runtime.clone(), catalog.clone());
     let open = move || {
-        Journal::open(&layout.journal_folder(), journal_catalog, handle, JournalLimits::default(), 1_795_289_400_000_000_000)
+        Journal::open(
+            &layout.journal_folder(),
+            journal_catalog,
+            handle,
+            JournalLimits::default(),
+            1_795_289_400_000_000_000,
+        )
     };
     let (journal, _) = tokio::task::spawn_blocking(open).await.expect("no panic").expect("a journal");
     let limits = IngestLimits {
@@ -160,7 +166,8 @@ async fn http_requests_are_answered_as_the_table_says() {
         let text = String::from_utf8_lossy(&answer);
         assert_eq!(found.as_u16(), *status, "{path} {headers:?}: {text}");
         assert!(text.contains(part), "{path} {headers:?}: {text}");
-        let sent = headers.iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value.to_ascii_lowercase());
+        let sent =
+            headers.iter().find(|(name, _)| *name == "content-type").map(|(_, value)| value.to_ascii_lowercase());
         let expect = match sent.as_deref() {
             Some("application/x-protobuf") => "application/x-protobuf",
             Some("application/protobuf") => "application/protobuf",

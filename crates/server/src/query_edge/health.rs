@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn silence_is_not_ready() {
         let check = |ready: bool, age_nanos: i64, expect: bool| {
-            let status = RoleStatus { ready, written_unix_nano: 1_000_000_000_000 - age_nanos, ..RoleStatus::default() };
+            let status =
+                RoleStatus { ready, written_unix_nano: 1_000_000_000_000 - age_nanos, ..RoleStatus::default() };
             assert_eq!(verdict(Some(&status), 1_000_000_000_000).ready, expect);
         };
         check(true, 1_000_000_000, true);

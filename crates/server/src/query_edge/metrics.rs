@@ -10,7 +10,11 @@ pub(crate) fn text(statuses: &[(&str, Option<RoleStatus>)]) -> String {
     let mut families: BTreeMap<String, Family> = BTreeMap::new();
     for (role, status) in statuses {
         let up = f64::from(u8::from(status.is_some()));
-        add(&mut families, role, &Metric::plain("spyhop_role_seen", "Whether the role writes its status.", MetricKind::Gauge, up));
+        add(
+            &mut families,
+            role,
+            &Metric::plain("spyhop_role_seen", "Whether the role writes its status.", MetricKind::Gauge, up),
+        );
         let Some(status) = status else { continue };
         let gauge = |name: &str, help: &str, value: f64| Metric::plain(name, help, MetricKind::Gauge, value);
         let ready = f64::from(u8::from(status.ready));
@@ -68,8 +72,7 @@ fn ledger(status: &RoleStatus) -> Vec<Metric> {
     let mut records = Vec::new();
     let mut rejected = Vec::new();
     for (signal, counts) in &status.signals {
-        let outcomes =
-            [("received", counts.received), ("stored", counts.stored), ("duplicate", counts.duplicate)];
+        let outcomes = [("received", counts.received), ("stored", counts.stored), ("duplicate", counts.duplicate)];
         for (outcome, count) in outcomes {
             let labels = [label("signal", signal), label("outcome", outcome)].into();
             records.push(Sample { labels, value: count as f64 });

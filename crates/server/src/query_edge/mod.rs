@@ -68,10 +68,21 @@ pub(crate) const TRACE: &str = "/api/v1/traces/{trace_id}";
 /// Every endpoint that is there, beside the UI.
 pub(crate) const ROUTES: &[Route] = &[
     read(TRACE, &[]),
-    read(paths::TRACES, &[
-            "query", "start", "end", "limit", "cursor", "service", "operation", "duration_min", "duration_max",
+    read(
+        paths::TRACES,
+        &[
+            "query",
+            "start",
+            "end",
+            "limit",
+            "cursor",
+            "service",
+            "operation",
+            "duration_min",
+            "duration_max",
             "errors_only",
-        ]),
+        ],
+    ),
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
     read(paths::SERVICES, &["start", "end"]),
@@ -136,7 +147,10 @@ async fn guarded(State(edge): State<Arc<Edge>>, request: Request, next: Next) ->
 
 async fn later(request: Request) -> Refusal {
     let path = request.uri().path();
-    Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("{path} comes with a later version; {} lists what is there", paths::OPENAPI))
+    Refusal::new(
+        StatusCode::NOT_IMPLEMENTED,
+        format!("{path} comes with a later version; {} lists what is there", paths::OPENAPI),
+    )
 }
 
 async fn wrong_method(request: Request) -> Refusal {

@@ -90,7 +90,10 @@ mod tests {
         let column = |name: &str| Column { name: name.to_owned(), kind: "Utf8".to_owned() };
         let answer = SqlAnswer {
             columns: vec![column("a"), column("a"), column("b\"c")],
-            rows: vec![vec![json!(1), json!("x\n"), json!(null)], vec![json!(2), json!(9_007_199_254_740_993_i64), json!([])]],
+            rows: vec![
+                vec![json!(1), json!("x\n"), json!(null)],
+                vec![json!(2), json!(9_007_199_254_740_993_i64), json!([])],
+            ],
             truncated: true,
             ..SqlAnswer::default()
         };

@@ -79,7 +79,9 @@ impl Parameters {
         match self.values.get(name).map(String::as_str) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
-            Some(text) => Err(Refusal::bad_request(format!("parameter '{name}': '{}' is neither true nor false", cut(text)))),
+            Some(text) => {
+                Err(Refusal::bad_request(format!("parameter '{name}': '{}' is neither true nor false", cut(text))))
+            }
         }
     }
 
@@ -119,8 +121,9 @@ mod tests {
 
     #[test]
     fn good_parameters() {
-        let parameters = parse("query=a%20b%3Ac&start=-15m&end=now&limit=5&duration_min=1.5ms&errors_only=true&direction=")
-            .expect("all are valid");
+        let parameters =
+            parse("query=a%20b%3Ac&start=-15m&end=now&limit=5&duration_min=1.5ms&errors_only=true&direction=")
+                .expect("all are valid");
         assert_eq!(parameters.text("query").as_deref(), Some("a b:c"));
         assert_eq!(parameters.range(), Ok(TimeRange::new(NOW - 900_000_000_000, NOW)));
         assert_eq!(parameters.count("limit", 100, 1000), Ok(5));

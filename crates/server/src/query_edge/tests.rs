@@ -1,9 +1,83 @@
-//! The table of routes against the OpenAPI document.
+//! The router over an empty data folder, and the table of routes against the OpenAPI document.
 
-use serde_json::Value;
-
-use super::{OPENAPI_DOCUMENT, ROUTES, Route};
 use api::paths;
+use axum::Router;
+use axum::body::Body;
+use catalog::Catalog;
+use http::Request;
+use query::{QueryService, QuerySettings};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{OPENAPI_DOCUMENT, QueryEdge, ROUTES, Route, query_router};
+
+async fn router(folder: &std::path::Path) -> Router {
+    let layout = store::open_data_folder(folder).expect("a data folder");
+    let catalog = Catalog::open(&layout.catalog_path()).await.expect("a catalog");
+    let service = QueryService::open(QuerySettings::default(), layout.clone(), catalog).expect("a service");
+    let edge = QueryEdge {
+        status_folder: layout.status_folder(),
+        otlp_http_address: "127.0.0.1:4318".to_owned(),
+        allowed_hosts: Some(Vec::new()),
+        ..QueryEdge::default()
+    };
+    query_router(service, edge)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_answered_as_the_table_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = router(folder.path()).await;
+    let check = async |method: &str, target: &str, headers: &[(&str, &str)], body: &str, status: u16, part: &str| {
+        let mut request = Request::builder().method(method).uri(target).header("host", "localhost:4319");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).expect("a request");
+        let answer = router.clone().oneshot(request).await.expect("infallible");
+        let (parts, body) = answer.into_parts();
+        let text = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(parts.status.as_u16(), status, "{method} {target}: {text}");
+        assert!(text.contains(part), "{method} {target}: {text}");
+        assert_eq!(parts.headers["x-content-type-options"], "nosniff", "{method} {target}");
+        let is_problem = parts.headers.get("content-type").is_some_and(|kind| kind == "application/problem+json");
+        assert_eq!(is_problem, status >= 400, "{method} {target}");
+        parts.headers
+    };
+    let json = ("content-type", "application/json");
+    check("GET", "/api/v1/traces/9f3c1b7a5d2e4c08b6a1f0d4c3b2e21a", &[], "", 404, "9f3c1b7a5d2e4c08b6a1f0d4c3b2e21a")
+        .await;
+    check("GET", "/api/v1/traces/9f3c", &[], "", 400, "32 hex digits").await;
+    check("GET", "/api/v1/traces?duration_min=1ms", &[], "", 200, "\"traces\":[]").await;
+    check("GET", "/api/v1/logs?start=-15m&end=now", &[], "", 200, "\"complete\":true").await;
+    check("GET", "/api/v1/logs?query=%28", &[], "", 400, "\"position\":").await;
+    check("GET", "/api/v1/logs?cursor=nonsense", &[], "", 400, "cursor").await;
+    check("GET", "/api/v1/logs?form=1", &[], "", 400, "valid are query").await;
+    check("GET", "/api/v1/logs?limit=5001", &[], "", 400, "from 1 to 5000").await;
+    check("GET", "/api/v1/logs/histogram?start=-1h&end=now&steps=10", &[], "", 200, "\"buckets\"").await;
+    check("GET", "/api/v1/services", &[], "", 200, "\"services\":[]").await;
+    check("GET", "/api/v1/services?query=x", &[], "", 400, "valid are start, end").await;
+    check("POST", "/api/v1/sql", &[json], r#"{"query":"select count(*) from logs"}"#, 200, "[[0]]").await;
+    check("POST", "/api/v1/sql", &[json], r#"{"query":"drop table logs"}"#, 400, "detail").await;
+    check("POST", "/api/v1/sql", &[json], "select 1", 400, "the body is not").await;
+    check("POST", "/api/v1/sql", &[], r#"{"query":"select 1"}"#, 415, "application/json").await;
+    check("POST", "/api/v1/sql", &[json, ("origin", "https://evil.example")], r#"{"query":"select 1"}"#, 403, "origin")
+        .await;
+    check("GET", "/api/v1/sql", &[], "", 405, "takes POST").await;
+    let headers = check("DELETE", "/api/v1/logs", &[], "", 405, "takes GET").await;
+    assert_eq!(headers["allow"], "GET,HEAD");
+    check("GET", "/api/v1/ingest", &[], "", 200, "\"has_data\":false").await;
+    check("GET", "/api/v1/nope", &[], "", 404, "/api/v1/logs").await;
+    check("GET", "/nope", &[], "", 404, "nothing at this path").await;
+    check("POST", "/v1/logs", &[json], "{}", 405, "4318").await;
+    check("GET", "/", &[], "", 200, "Spyhop").await;
+    check("GET", "/livez", &[], "", 200, "ok").await;
+    check("GET", "/metrics", &[], "", 200, "spyhop_role_seen").await;
+    for path in paths::LATER {
+        check("GET", &path.replace("{name}", "cart"), &[], "", 501, "later version").await;
+    }
+}
 
 fn document() -> Value {
     serde_json::from_str(OPENAPI_DOCUMENT).expect("openapi.json is JSON")

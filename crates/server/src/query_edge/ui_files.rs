@@ -23,7 +23,18 @@ pub(crate) static FILES: &[UiFile] = &include!(concat!(env!("OUT_DIR"), "/ui_fil
 
 /// First path segments of the UI's pages.
 pub(crate) const PAGES: [&str; 12] = [
-    "", "logs", "traces", "trace", "services", "service", "service-map", "explore", "sql", "connect", "status", "settings",
+    "",
+    "logs",
+    "traces",
+    "trace",
+    "services",
+    "service",
+    "service-map",
+    "explore",
+    "sql",
+    "connect",
+    "status",
+    "settings",
 ];
 
 const ABSENT_PAGE: &str = r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>Spyhop</title>

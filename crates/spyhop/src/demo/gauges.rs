@@ -137,7 +137,15 @@ impl Metrics {
     }
 
     fn of_pod(&mut self, pod: Pod, time_unix_nano: i64, random: &mut Random) -> Vec<Metric> {
-        let metric = |name, unit, description, kind, points| Metric { pod, name, unit, description, kind, time_unix_nano, points };
+        let metric = |name, unit, description, kind, points| Metric {
+            pod,
+            name,
+            unit,
+            description,
+            kind,
+            time_unix_nano,
+            points,
+        };
         let mut durations = Vec::new();
         for ((_, method, route, status), histogram) in self.durations.iter_mut().filter(|(key, _)| key.0 == pod) {
             let attributes = vec![
@@ -153,19 +161,56 @@ impl Metrics {
         let plain = |value| vec![Point { attributes: Vec::new(), value }];
         let memory = 90e6 + 30e6 * pod.service as f64 + 8e6 * random.unit();
         vec![
-            metric("http.server.request.duration", "s", "Duration of HTTP server requests.", MetricKind::Histogram, durations),
-            metric("http.server.active_requests", "{request}", "Requests in progress.", MetricKind::UpDownCounter, plain(PointValue::Int(*active))),
-            metric("process.memory.usage", "By", "Physical memory in use.", MetricKind::UpDownCounter, plain(PointValue::Int(memory as i64))),
-            metric("process.cpu.utilization", "1", "Share of a core in use.", MetricKind::Gauge, plain(PointValue::Double(0.05 + 0.3 * random.unit()))),
+            metric(
+                "http.server.request.duration",
+                "s",
+                "Duration of HTTP server requests.",
+                MetricKind::Histogram,
+                durations,
+            ),
+            metric(
+                "http.server.active_requests",
+                "{request}",
+                "Requests in progress.",
+                MetricKind::UpDownCounter,
+                plain(PointValue::Int(*active)),
+            ),
+            metric(
+                "process.memory.usage",
+                "By",
+                "Physical memory in use.",
+                MetricKind::UpDownCounter,
+                plain(PointValue::Int(memory as i64)),
+            ),
+            metric(
+                "process.cpu.utilization",
+                "1",
+                "Share of a core in use.",
+                MetricKind::Gauge,
+                plain(PointValue::Double(0.05 + 0.3 * random.unit())),
+            ),
         ]
     }
 
     fn of_shop(&mut self, time_unix_nano: i64, random: &mut Random) -> Vec<Metric> {
         let pod = Pod { service: CHECKOUT, pod: 0 };
-        let metric = |name, unit, description, kind, points| Metric { pod, name, unit, description, kind, time_unix_nano, points };
+        let metric = |name, unit, description, kind, points| Metric {
+            pod,
+            name,
+            unit,
+            description,
+            kind,
+            time_unix_nano,
+            points,
+        };
         let by_method = |value: &dyn Fn(&(i64, u64)) -> PointValue| -> Vec<Point> {
             let orders = self.orders.iter();
-            orders.map(|(method, order)| Point { attributes: vec![("payment.method", (*method).to_owned())], value: value(order) }).collect()
+            orders
+                .map(|(method, order)| Point {
+                    attributes: vec![("payment.method", (*method).to_owned())],
+                    value: value(order),
+                })
+                .collect()
         };
         let orders = by_method(&|(count, _)| PointValue::Int(*count));
         let revenue = by_method(&|(_, cents)| PointValue::Double(*cents as f64 / 100.0));

@@ -5,7 +5,8 @@
 
 use super::random::Random;
 use super::shop::{
-    self, Action, BAD_MINUTE_FACTOR, BANK, CARRIERS, Failure, GATEWAY, JOURNEYS, Line, PAYMENT_METHODS, SERVICES, SKUS, Step, When,
+    self, Action, BAD_MINUTE_FACTOR, BANK, CARRIERS, Failure, GATEWAY, JOURNEYS, Line, PAYMENT_METHODS, SERVICES, SKUS,
+    Step, When,
 };
 
 /// An attribute's value.
@@ -137,8 +138,13 @@ impl Player {
         };
         let method = random.one_of(&PAYMENT_METHODS[..]);
         let trace_id = random.trace_id();
-        let mut play =
-            Play { random, words, trace_id, is_bad_minute: shop::is_bad_minute(time_unix_nano), played: Played::default() };
+        let mut play = Play {
+            random,
+            words,
+            trace_id,
+            is_bad_minute: shop::is_bad_minute(time_unix_nano),
+            played: Played::default(),
+        };
         let caller = Caller { pod: Pod { service: GATEWAY, pod: 0 }, span_id: None };
         let ended = play.serve(&journey.root, &caller, time_unix_nano);
         let mut played = play.played;
@@ -212,7 +218,9 @@ impl Play<'_> {
 
     fn attempt(&mut self, step: &'static Step, caller: &Caller, at: i64, attempt: u32) -> Ended {
         match &step.action {
-            Action::Call { service, method, route, path } => self.call(step, caller, at, (*service, method, route, path)),
+            Action::Call { service, method, route, path } => {
+                self.call(step, caller, at, (*service, method, route, path))
+            }
             Action::Publish { topic, consumer } => self.publish(step, caller, at, topic, *consumer),
             Action::Database { system, namespace, operation, collection, text } => {
                 let attributes = vec![
@@ -286,14 +294,17 @@ impl Play<'_> {
             ("url.template", self.text_as_is(route)),
         ];
         let error = served.error.clone().map(|error| Error { is_own: false, ..error });
-        let span = self.made((caller.pod, span_id, caller.span_id), (method.to_owned(), Kind::Client, attributes), (at, end));
+        let span =
+            self.made((caller.pod, span_id, caller.span_id), (method.to_owned(), Kind::Client, attributes), (at, end));
         self.played.spans.push(Span { error, ..span });
         Ended { time: end, error: served.error }
     }
 
     /// The server's side of a call: its span, with the step's children in it.
     fn serve(&mut self, step: &'static Step, caller: &Caller, at: i64) -> Ended {
-        let Action::Call { service, method, route, path } = &step.action else { return Ended { time: at, error: None } };
+        let Action::Call { service, method, route, path } = &step.action else {
+            return Ended { time: at, error: None };
+        };
         let pod = self.pod(*service);
         let span_id = self.random.span_id();
         let ended = self.children(step, &Caller { pod, span_id: Some(span_id) }, at);
@@ -309,13 +320,23 @@ impl Play<'_> {
             ("url.scheme", self.text("http")),
             ("http.response.status_code", Value::Int(i64::from(status))),
             ("enduser.id", Value::Text(self.words.customer.clone())),
-            ("user_agent.original", self.text(if *service == GATEWAY { "Mozilla/5.0 (X11; Linux x86_64) Firefox/144.0" } else { "shop-client/1.0" })),
+            (
+                "user_agent.original",
+                self.text(if *service == GATEWAY {
+                    "Mozilla/5.0 (X11; Linux x86_64) Firefox/144.0"
+                } else {
+                    "shop-client/1.0"
+                }),
+            ),
         ];
         self.lines(step, pod, Some(span_id), (at, ended.time), ended.error.as_ref());
         // Of a server span, an answer below 500 is no error: the client asked for something that cannot be.
         let error = ended.error.clone().filter(|_| status >= 500);
-        let span =
-            self.made((pod, span_id, caller.span_id), (format!("{method} {route}"), Kind::Server, attributes), (at, ended.time));
+        let span = self.made(
+            (pod, span_id, caller.span_id),
+            (format!("{method} {route}"), Kind::Server, attributes),
+            (at, ended.time),
+        );
         self.played.spans.push(Span { error, ..span });
         self.played.requests.push(Request {
             pod,
@@ -331,7 +352,14 @@ impl Play<'_> {
     }
 
     /// Puts a message on a queue; the consumer's work does not hold the caller up.
-    fn publish(&mut self, step: &'static Step, caller: &Caller, at: i64, topic: &'static str, consumer: usize) -> Ended {
+    fn publish(
+        &mut self,
+        step: &'static Step,
+        caller: &Caller,
+        at: i64,
+        topic: &'static str,
+        consumer: usize,
+    ) -> Ended {
         let end = at + self.random.latency_nanos(step.median_micros);
         let attributes = |operation: &str| {
             vec![
@@ -381,7 +409,14 @@ impl Play<'_> {
     }
 
     /// The log lines of a step, correlated with the span they are written in.
-    fn lines(&mut self, step: &'static Step, pod: Pod, span_id: Option<u64>, (start, end): (i64, i64), error: Option<&Error>) {
+    fn lines(
+        &mut self,
+        step: &'static Step,
+        pod: Pod,
+        span_id: Option<u64>,
+        (start, end): (i64, i64),
+        error: Option<&Error>,
+    ) {
         let Some(span_id) = span_id else { return };
         let is_slow = end - start > i64::from(step.median_micros) * 3000 + 30_000_000;
         for Line { when, severity, body } in step.logs {
@@ -407,7 +442,8 @@ impl Play<'_> {
                 attributes.push(("exception.message", Value::Text(error.message.clone())));
             }
             let time_unix_nano = if *when == When::Begin { start + 40_000 } else { end - 30_000 };
-            let log = Log { pod, trace_id: self.trace_id, span_id, time_unix_nano, severity: *severity, body, attributes };
+            let log =
+                Log { pod, trace_id: self.trace_id, span_id, time_unix_nano, severity: *severity, body, attributes };
             self.played.logs.push(log);
         }
     }

@@ -12,34 +12,46 @@ const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.37.0";
 
 /// An export request for traces.
 pub(super) fn traces(spans: &[Span]) -> Vec<u8> {
-    let resources = by_pod(spans, |span| span.pod, |pod, spans| {
-        json!({
-            "resource": resource(pod),
-            "scopeSpans": [{ "scope": scope(pod), "spans": spans.iter().map(|span| self::span(span)).collect::<Vec<_>>() }],
-            "schemaUrl": SCHEMA_URL,
-        })
-    });
+    let resources = by_pod(
+        spans,
+        |span| span.pod,
+        |pod, spans| {
+            json!({
+                "resource": resource(pod),
+                "scopeSpans": [{ "scope": scope(pod), "spans": spans.iter().map(|span| self::span(span)).collect::<Vec<_>>() }],
+                "schemaUrl": SCHEMA_URL,
+            })
+        },
+    );
     bytes(&json!({ "resourceSpans": resources }))
 }
 
 /// An export request for logs.
 pub(super) fn logs(logs: &[Log]) -> Vec<u8> {
-    let resources = by_pod(logs, |log| log.pod, |pod, logs| {
-        json!({
-            "resource": resource(pod),
-            "scopeLogs": [{ "scope": { "name": SERVICES[pod.service].name }, "logRecords": logs.iter().map(|log| self::log(log)).collect::<Vec<_>>() }],
-            "schemaUrl": SCHEMA_URL,
-        })
-    });
+    let resources = by_pod(
+        logs,
+        |log| log.pod,
+        |pod, logs| {
+            json!({
+                "resource": resource(pod),
+                "scopeLogs": [{ "scope": { "name": SERVICES[pod.service].name }, "logRecords": logs.iter().map(|log| self::log(log)).collect::<Vec<_>>() }],
+                "schemaUrl": SCHEMA_URL,
+            })
+        },
+    );
     bytes(&json!({ "resourceLogs": resources }))
 }
 
 /// An export request for metrics that count from `start_unix_nano` on.
 pub(super) fn metrics(metrics: &[Metric], start_unix_nano: i64) -> Vec<u8> {
-    let resources = by_pod(metrics, |metric| metric.pod, |pod, metrics| {
-        let metrics: Vec<Json> = metrics.iter().map(|metric| self::metric(metric, start_unix_nano)).collect();
-        json!({ "resource": resource(pod), "scopeMetrics": [{ "scope": scope(pod), "metrics": metrics }], "schemaUrl": SCHEMA_URL })
-    });
+    let resources = by_pod(
+        metrics,
+        |metric| metric.pod,
+        |pod, metrics| {
+            let metrics: Vec<Json> = metrics.iter().map(|metric| self::metric(metric, start_unix_nano)).collect();
+            json!({ "resource": resource(pod), "scopeMetrics": [{ "scope": scope(pod), "metrics": metrics }], "schemaUrl": SCHEMA_URL })
+        },
+    );
     bytes(&json!({ "resourceMetrics": resources }))
 }
 
@@ -73,7 +85,8 @@ fn resource(Pod { service, pod }: Pod) -> Json {
         ("k8s.node.name", node),
         ("host.name", node),
     ];
-    let attributes: Vec<Json> = pairs.iter().map(|(key, text)| json!({ "key": key, "value": { "stringValue": text } })).collect();
+    let attributes: Vec<Json> =
+        pairs.iter().map(|(key, text)| json!({ "key": key, "value": { "stringValue": text } })).collect();
     json!({ "attributes": attributes })
 }
 
@@ -154,8 +167,12 @@ fn metric(metric: &Metric, start_unix_nano: i64) -> Json {
     let points: Vec<Json> = metric.points.iter().map(|point| self::point(point, metric, start_unix_nano)).collect();
     let mut json = json!({ "name": metric.name, "unit": metric.unit, "description": metric.description });
     match metric.kind {
-        MetricKind::Counter => json["sum"] = json!({ "aggregationTemporality": 2, "isMonotonic": true, "dataPoints": points }),
-        MetricKind::UpDownCounter => json["sum"] = json!({ "aggregationTemporality": 2, "isMonotonic": false, "dataPoints": points }),
+        MetricKind::Counter => {
+            json["sum"] = json!({ "aggregationTemporality": 2, "isMonotonic": true, "dataPoints": points })
+        }
+        MetricKind::UpDownCounter => {
+            json["sum"] = json!({ "aggregationTemporality": 2, "isMonotonic": false, "dataPoints": points })
+        }
         MetricKind::Gauge => json["gauge"] = json!({ "dataPoints": points }),
         MetricKind::Histogram => json["histogram"] = json!({ "aggregationTemporality": 2, "dataPoints": points }),
     }

@@ -37,7 +37,8 @@ impl Sender {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let uri: Option<Uri> = endpoint.parse().ok();
         if uri.is_none_or(|uri| uri.scheme_str() != Some("http") || uri.host().is_none()) {
-            let sentence = format!("--endpoint is '{endpoint}': write the address of OTLP/HTTP such as http://127.0.0.1:4318");
+            let sentence =
+                format!("--endpoint is '{endpoint}': write the address of OTLP/HTTP such as http://127.0.0.1:4318");
             return Err(Failure::usage(sentence));
         }
         Ok(Sender { client: Client::builder(TokioExecutor::new()).build_http(), endpoint })
@@ -60,9 +61,14 @@ impl Sender {
                 Verdict::Taken => return Ok(()),
                 Verdict::Again(wait) if begun.elapsed() < PATIENCE => tokio::time::sleep(wait).await,
                 Verdict::Again(_) => {
-                    return Err(Failure::new(format!("{} took nothing for a minute ({said}): is 'spyhop serve' running?", self.endpoint)));
+                    return Err(Failure::new(format!(
+                        "{} took nothing for a minute ({said}): is 'spyhop serve' running?",
+                        self.endpoint
+                    )));
                 }
-                Verdict::Refused => return Err(Failure::new(format!("{}{path} refused the shop's telemetry: {said}", self.endpoint))),
+                Verdict::Refused => {
+                    return Err(Failure::new(format!("{}{path} refused the shop's telemetry: {said}", self.endpoint)));
+                }
             }
         }
     }
@@ -75,7 +81,8 @@ impl Sender {
         let answer = self.client.request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status();
         let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
+        let body =
+            Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&body.to_bytes()).chars().take(300).collect();
         Ok((status, retry_after, text))
     }
@@ -85,7 +92,9 @@ impl Sender {
 fn verdict(status: StatusCode, retry_after_seconds: Option<u64>) -> Verdict {
     match status.as_u16() {
         200..=299 => Verdict::Taken,
-        429 | 502 | 503 | 504 => Verdict::Again(retry_after_seconds.map_or(PAUSE, Duration::from_secs).min(Duration::from_secs(30))),
+        429 | 502 | 503 | 504 => {
+            Verdict::Again(retry_after_seconds.map_or(PAUSE, Duration::from_secs).min(Duration::from_secs(30)))
+        }
         _ => Verdict::Refused,
     }
 }

@@ -76,7 +76,13 @@ pub(super) enum Action {
     /// Calls another service: a client span here, a server span and the step's children there.
     Call { service: usize, method: &'static str, route: &'static str, path: &'static str },
     /// Asks a database or cache.
-    Database { system: &'static str, namespace: &'static str, operation: &'static str, collection: &'static str, text: &'static str },
+    Database {
+        system: &'static str,
+        namespace: &'static str,
+        operation: &'static str,
+        collection: &'static str,
+        text: &'static str,
+    },
     /// Asks somebody outside the shop.
     Outside { host: &'static str, method: &'static str, path: &'static str },
     /// Puts a message on a queue; another service takes it later, with the step's children.
@@ -231,7 +237,12 @@ const fn call(
     Step { action: Action::Call { service, method, route, path }, median_micros, children, failure: None, logs }
 }
 
-const fn postgres(namespace: &'static str, operation: &'static str, collection: &'static str, text: &'static str) -> Action {
+const fn postgres(
+    namespace: &'static str,
+    operation: &'static str,
+    collection: &'static str,
+    text: &'static str,
+) -> Action {
     Action::Database { system: "postgresql", namespace, operation, collection, text }
 }
 
@@ -257,8 +268,19 @@ const BROWSE: Step = call(
         INVENTORY,
         ("GET", "/stock", "/stock?page=1"),
         2_400,
-        &[line(When::Begin, DEBUG, "listing stock page=1 customer={customer}"), line(When::Slow, WARN, "listing stock took {ms} ms, expected under 20 ms")],
-        &[leaf(postgres("inventory", "SELECT", "stock", "SELECT sku, name, price, available FROM stock ORDER BY rank LIMIT $1"), 2_600)],
+        &[
+            line(When::Begin, DEBUG, "listing stock page=1 customer={customer}"),
+            line(When::Slow, WARN, "listing stock took {ms} ms, expected under 20 ms"),
+        ],
+        &[leaf(
+            postgres(
+                "inventory",
+                "SELECT",
+                "stock",
+                "SELECT sku, name, price, available FROM stock ORDER BY rank LIMIT $1",
+            ),
+            2_600,
+        )],
     )],
 );
 
@@ -273,7 +295,10 @@ const VIEW: Step = call(
             ("GET", "/stock/{sku}", "/stock/{sku}"),
             1_500,
             &[line(When::End, INFO, "{\"event\":\"stock_read\",\"sku\":\"{sku}\",\"available\":true}")],
-            &[leaf(postgres("inventory", "SELECT", "stock", "SELECT sku, price, available FROM stock WHERE sku = $1"), 900)],
+            &[leaf(
+                postgres("inventory", "SELECT", "stock", "SELECT sku, price, available FROM stock WHERE sku = $1"),
+                900,
+            )],
         ),
         leaf(Action::Work { name: "render product page" }, 3_200),
     ],
@@ -288,7 +313,10 @@ const ADD_TO_CART: Step = call(
         CART,
         ("POST", "/carts/{customer}/items", "/carts/{customer}/items"),
         1_900,
-        &[line(When::Begin, INFO, "adding {items} x {sku} to cart of {customer}"), line(When::Failed, ERROR, "cart of {customer} could not be written: {error}")],
+        &[
+            line(When::Begin, INFO, "adding {items} x {sku} to cart of {customer}"),
+            line(When::Failed, ERROR, "cart of {customer} could not be written: {error}"),
+        ],
         &[
             risky(redis("HGETALL", "HGETALL cart:{customer}"), 600, CACHE_SLOW, CACHE_LINES),
             leaf(redis("HSET", "HSET cart:{customer} {sku} {items}"), 500),
@@ -312,7 +340,11 @@ const BUY: Step = call(
         ("POST", "/orders", "/orders"),
         3_800,
         &[
-            line(When::Begin, INFO, "level=info msg=\"placing order\" order_id={order} customer={customer} items={items}"),
+            line(
+                When::Begin,
+                INFO,
+                "level=info msg=\"placing order\" order_id={order} customer={customer} items={items}",
+            ),
             line(When::End, INFO, "level=info msg=\"order placed\" order_id={order} amount={amount} currency=EUR"),
             line(When::Failed, ERROR, "level=error msg=\"order failed\" order_id={order} err=\"{error}\""),
         ],
@@ -335,7 +367,12 @@ const BUY_STEPS: &[Step] = &[
         2_600,
         &[line(When::Begin, INFO, "reserving {items} x {sku} for {order}")],
         &[risky(
-            postgres("inventory", "UPDATE", "stock", "UPDATE stock SET available = available - $1 WHERE sku = $2 AND available >= $1"),
+            postgres(
+                "inventory",
+                "UPDATE",
+                "stock",
+                "UPDATE stock SET available = available - $1 WHERE sku = $2 AND available >= $1",
+            ),
             4_800,
             OUT_OF_STOCK,
             &[
@@ -360,10 +397,26 @@ const BUY_STEPS: &[Step] = &[
                 BANK_SILENT,
                 &[line(When::Failed, ERROR, "Charge attempt failed for order {order}: {error}")],
             ),
-            leaf(postgres("payment", "INSERT", "charges", "INSERT INTO charges (order_id, amount_cents, currency, method) VALUES ($1, $2, $3, $4)"), 2_200),
+            leaf(
+                postgres(
+                    "payment",
+                    "INSERT",
+                    "charges",
+                    "INSERT INTO charges (order_id, amount_cents, currency, method) VALUES ($1, $2, $3, $4)",
+                ),
+                2_200,
+            ),
         ],
     ),
-    leaf(postgres("checkout", "INSERT", "orders", "INSERT INTO orders (id, customer, amount_cents, state) VALUES ($1, $2, $3, 'paid')"), 2_000),
+    leaf(
+        postgres(
+            "checkout",
+            "INSERT",
+            "orders",
+            "INSERT INTO orders (id, customer, amount_cents, state) VALUES ($1, $2, $3, 'paid')",
+        ),
+        2_000,
+    ),
     Step {
         action: Action::Publish { topic: "orders", consumer: SHIPPING },
         median_micros: 900,
@@ -377,9 +430,21 @@ const BUY_STEPS: &[Step] = &[
                 Action::Outside { host: "{carrier}.example", method: "POST", path: "/labels" },
                 61_000,
                 CARRIER_DOWN,
-                &[line(When::Failed, WARN, "carrier {carrier} did not answer, order {order} goes to the next run: {error}")],
+                &[line(
+                    When::Failed,
+                    WARN,
+                    "carrier {carrier} did not answer, order {order} goes to the next run: {error}",
+                )],
             ),
-            leaf(postgres("shipping", "INSERT", "parcels", "INSERT INTO parcels (order_id, carrier, state) VALUES ($1, $2, 'announced')"), 1_700),
+            leaf(
+                postgres(
+                    "shipping",
+                    "INSERT",
+                    "parcels",
+                    "INSERT INTO parcels (order_id, carrier, state) VALUES ($1, $2, 'announced')",
+                ),
+                1_700,
+            ),
         ],
     },
     leaf(redis("DEL", "DEL cart:{customer}"), 300),
@@ -395,6 +460,9 @@ const TRACK: Step = call(
         ("GET", "/parcels/{order}", "/parcels/{order}"),
         900,
         &[line(When::End, DEBUG, "parcel of {order} is with {carrier}")],
-        &[leaf(postgres("shipping", "SELECT", "parcels", "SELECT state, carrier FROM parcels WHERE order_id = $1"), 1_100)],
+        &[leaf(
+            postgres("shipping", "SELECT", "parcels", "SELECT state, carrier FROM parcels WHERE order_id = $1"),
+            1_100,
+        )],
     )],
 );

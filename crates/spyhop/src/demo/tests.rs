@@ -15,7 +15,9 @@ fn journeys(seed: u64, count: usize) -> Vec<Played> {
 
 #[test]
 fn the_same_seed_makes_the_same_shop() {
-    let ids = |seed| -> Vec<u64> { journeys(seed, 50).iter().flat_map(|played| &played.spans).map(|span| span.span_id).collect() };
+    let ids = |seed| -> Vec<u64> {
+        journeys(seed, 50).iter().flat_map(|played| &played.spans).map(|span| span.span_id).collect()
+    };
     assert_eq!(ids(7), ids(7));
     assert_ne!(ids(7), ids(8));
 }
@@ -51,7 +53,8 @@ fn there_is_something_to_look_at() {
     let records: usize = journeys.iter().map(|played| played.spans.len() + played.logs.len()).sum();
     let average = records as f64 / journeys.len() as f64;
     assert!((average - shop::RECORDS_PER_JOURNEY).abs() < 0.5, "{average} records a journey");
-    let services: BTreeSet<usize> = journeys.iter().flat_map(|played| &played.spans).map(|span| span.pod.service).collect();
+    let services: BTreeSet<usize> =
+        journeys.iter().flat_map(|played| &played.spans).map(|span| span.pod.service).collect();
     assert_eq!(services.len(), 6);
     let severities: BTreeSet<u8> = journeys.iter().flat_map(|played| &played.logs).map(|log| log.severity).collect();
     assert_eq!(severities, BTreeSet::from([5, 9, 13, 17]));

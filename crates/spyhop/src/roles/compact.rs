@@ -22,8 +22,9 @@ pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock) -> Result
         let limits = CompactLimits { retention: settings.retention, ..CompactLimits::default() };
         let compactor = Compactor::open(layout.clone(), catalog, limits);
         let status = compactor.status();
-        let _writer = StatusWriter::start(layout.status_folder(), Role::Compact, move |out| report(&status.read(), out))
-            .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))?;
+        let _writer =
+            StatusWriter::start(layout.status_folder(), Role::Compact, move |out| report(&status.read(), out))
+                .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))?;
         let shutdown = CancellationToken::new();
         let on_signal = shutdown.clone();
         tokio::spawn(async move {

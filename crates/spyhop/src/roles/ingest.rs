@@ -140,12 +140,27 @@ fn fill(counters: &IngestCounters, out: &mut RoleStatus) {
     add("spyhop_commits_total", "Commits made durable.", counter, counters.commits as f64);
     add("spyhop_commit_requests_total", "Requests in them.", counter, counters.commit_requests as f64);
     add("spyhop_decode_seconds_total", "Time spent reading requests.", counter, counters.decode_nanos as f64 / 1e9);
-    add("spyhop_append_seconds_total", "Time spent making commits durable.", counter, counters.append_nanos as f64 / 1e9);
-    add("spyhop_journal_failures_total", "Commits that could not be made durable.", counter, counters.journal_failures as f64);
+    add(
+        "spyhop_append_seconds_total",
+        "Time spent making commits durable.",
+        counter,
+        counters.append_nanos as f64 / 1e9,
+    );
+    add(
+        "spyhop_journal_failures_total",
+        "Commits that could not be made durable.",
+        counter,
+        counters.journal_failures as f64,
+    );
     add("spyhop_inflight_bytes", "Bytes of requests in flight.", gauge, counters.inflight_bytes as f64);
     add("spyhop_journal_backlog_bytes", "Journal not yet in files.", gauge, counters.backlog_bytes as f64);
     add("spyhop_disk_free_bytes", "Bytes free on the disk of the data folder.", gauge, counters.free_bytes as f64);
-    add("spyhop_digest_entries", "Requests that would be recognised if sent again.", gauge, counters.digest_entries as f64);
+    add(
+        "spyhop_digest_entries",
+        "Requests that would be recognised if sent again.",
+        gauge,
+        counters.digest_entries as f64,
+    );
     add("spyhop_digest_reach_seconds", "How far back that reaches.", gauge, counters.digest_reach_seconds as f64);
     let samples = counters.refused.iter().map(|(refusal, count)| {
         let reason = serde_json::to_value(refusal).ok().and_then(|value| value.as_str().map(str::to_owned));

@@ -32,7 +32,12 @@ pub(crate) static KEYS: &[Key] = &[
     key("log", Kind::Text, "info", "levels of Spyhop's own logs: info, debug, or by crate: info,ingest=debug"),
     key("shutdown_grace", Kind::Duration, "20s", "time that requests in flight have after SIGTERM"),
     key("otlp.grpc_address", Kind::Address, "127.0.0.1:4317", "where OTLP is received (gRPC and HTTP)"),
-    key("otlp.http_address", Kind::Address, "127.0.0.1:4318", "where OTLP is received (HTTP and gRPC), /livez, /readyz"),
+    key(
+        "otlp.http_address",
+        Kind::Address,
+        "127.0.0.1:4318",
+        "where OTLP is received (HTTP and gRPC), /livez, /readyz",
+    ),
     key("otlp.path_prefix", Kind::List, "", "prefix before /v1/logs and its like that is accepted too, such as /otlp"),
     key("otlp.cors_origins", Kind::List, "", "origins of browsers that may send, separated by commas; * for all"),
     key("otlp.cors_headers", Kind::List, "", "request headers that browsers may send beside those OTLP needs"),

@@ -175,8 +175,9 @@ pub(crate) fn resolve(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Res
     let path = config.or_else(|| std::env::var_os("SPYHOP_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
     let file = match path {
         Some(path) => {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::usage(format!("cannot read the settings file {}: {error}", path.display())))?;
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::usage(format!("cannot read the settings file {}: {error}", path.display()))
+            })?;
             Some((path, text))
         }
         None => None,

@@ -263,9 +263,17 @@ mod tests {
             assert!(sentence.contains(expect), "{sentence}");
         };
         check("", &[("SPYHOP_OTLP_GRPC_ADRESS", "x")], "the nearest is SPYHOP_OTLP_GRPC_ADDRESS");
-        check("[otlp]\ngrpc_adress = 'x'", &[], "'otlp.grpc_adress' in spyhop.toml is no setting; the nearest is 'otlp.grpc_address'");
+        check(
+            "[otlp]\ngrpc_adress = 'x'",
+            &[],
+            "'otlp.grpc_adress' in spyhop.toml is no setting; the nearest is 'otlp.grpc_address'",
+        );
         check("", &[("SPYHOP_OTLP_GRPC_ADDRESS", "4317")], "SPYHOP_OTLP_GRPC_ADDRESS is '4317': write an address");
-        check("ingest = { retry_after = 'soon' }", &[], "ingest.retry_after in spyhop.toml is 'soon': write a time span");
+        check(
+            "ingest = { retry_after = 'soon' }",
+            &[],
+            "ingest.retry_after in spyhop.toml is 'soon': write a time span",
+        );
         check("a = [", &[], "spyhop.toml is not TOML");
         check("log = 1.5", &[], "write a text");
     }

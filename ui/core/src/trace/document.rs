@@ -352,9 +352,14 @@ pub(super) mod tests {
         span.status.code = 2;
         span.events.push(api::Event { name: "exception".into(), ..Default::default() });
         answer.spans = vec![span.clone(), Span { span_id: "1".into(), ..span.clone() }];
-        answer.logs = vec![LogRecord { body: json!("x\ny"), span_id: Some("00000000000000ff".into()), ..Default::default() }];
-        answer.exemplars =
-            vec![Exemplar { metric: "m".into(), value: json!(1), span_id: Some("00000000000000ff".into()), ..Default::default() }];
+        answer.logs =
+            vec![LogRecord { body: json!("x\ny"), span_id: Some("00000000000000ff".into()), ..Default::default() }];
+        answer.exemplars = vec![Exemplar {
+            metric: "m".into(),
+            value: json!(1),
+            span_id: Some("00000000000000ff".into()),
+            ..Default::default()
+        }];
         let document = TraceDocument::decode(serde_json::to_vec(&answer).expect("serialises")).expect("decodes");
         assert_eq!(document.services, ["checkout", "unknown_service"]);
         let head = &document.spans[0];

@@ -49,6 +49,11 @@ impl Layout {
         (time.saturating_sub(self.start) as f64 / length).clamp(0.0, 1.0)
     }
 
+    /// Whether a span failed and nothing below it did: where an error began, as far as the trace tells.
+    pub fn is_error_origin(&self, document: &TraceDocument, span: usize) -> bool {
+        document.spans[span].is_error && self.errors_below[span] == 0
+    }
+
     /// Lays the document out.
     pub fn of(document: &TraceDocument) -> Layout {
         let spans = &document.spans;
@@ -178,8 +183,25 @@ mod tests {
     }
 
     #[test]
+    fn errors_begin_at_the_deepest_failed_span() {
+        let mut document = document(&[(1, None, 0, 9), (2, Some(1), 1, 8), (3, Some(2), 2, 7), (4, Some(1), 3, 4)]);
+        for failed in [0, 1, 3] {
+            document.spans[failed].is_error = true;
+        }
+        let layout = Layout::of(&document);
+        let origins: Vec<usize> = (0..4).filter(|span| layout.is_error_origin(&document, *span)).collect();
+        assert_eq!(origins, [1, 3]);
+        assert_eq!(layout.errors_below, [2, 0, 0, 0]);
+    }
+
+    #[test]
     fn overlapping_children_count_once() {
-        let layout = Layout::of(&document(&[(1, None, 0, 100), (2, Some(1), 10, 60), (3, Some(1), 40, 80), (4, Some(1), 90, 500)]));
+        let layout = Layout::of(&document(&[
+            (1, None, 0, 100),
+            (2, Some(1), 10, 60),
+            (3, Some(1), 40, 80),
+            (4, Some(1), 90, 500),
+        ]));
         assert_eq!(layout.self_time[0], 100 - 70 - 10);
         assert_eq!(layout.outside_parent, 1);
     }
@@ -233,7 +255,9 @@ mod tests {
                 let children: Vec<_> =
                     (0..document.spans.len()).filter(|c| layout.parent[*c] == Some(index as u32)).collect();
                 let own = (span.start..span.end)
-                    .filter(|t| !children.iter().any(|c| (document.spans[*c].start..document.spans[*c].end).contains(t)))
+                    .filter(|t| {
+                        !children.iter().any(|c| (document.spans[*c].start..document.spans[*c].end).contains(t))
+                    })
                     .count();
                 assert_eq!(layout.self_time[index], own as i64, "{spans:?} span {index}");
                 let below = children.iter().map(|c| layout.descendants[*c] + 1).sum::<u32>();

@@ -15,7 +15,7 @@ pub struct MinimapRect {
     pub service: Option<u16>,
 }
 
-/// Draws the spans into `columns` by at most `lines` cells. Errors win over healthy spans.
+/// Draws the spans into `columns` by at most `lines` cells. Where errors began wins over everything else.
 pub fn minimap(document: &TraceDocument, layout: &Layout, columns: u32, lines: u32) -> Vec<MinimapRect> {
     let count = layout.order.len();
     if count == 0 || columns == 0 || lines == 0 {
@@ -31,7 +31,7 @@ pub fn minimap(document: &TraceDocument, layout: &Layout, columns: u32, lines: u
         let line = position * lines / count;
         let from = ((layout.share(span.start) * columns as f64) as usize).min(columns - 1);
         let to = ((layout.share(span.end.max(span.start)) * columns as f64).ceil() as usize).clamp(from + 1, columns);
-        let paint = if span.is_error { ERROR } else { u32::from(span.service) };
+        let paint = if layout.is_error_origin(document, *index as usize) { ERROR } else { u32::from(span.service) };
         for cell in &mut grid[line * columns + from..line * columns + to] {
             if *cell != ERROR {
                 *cell = paint;

@@ -109,12 +109,8 @@ pub fn find(document: &TraceDocument, layout: &Layout, text: &str) -> Vec<u32> {
         return Vec::new();
     }
     let services: Vec<bool> = document.services.iter().map(|name| highlight::contains(name, &needle)).collect();
-    let in_logs: HashSet<u64> = document
-        .logs
-        .iter()
-        .filter(|log| highlight::contains(&log.line, &needle))
-        .filter_map(|log| log.span)
-        .collect();
+    let in_logs: HashSet<u64> =
+        document.logs.iter().filter(|log| highlight::contains(&log.line, &needle)).filter_map(|log| log.span).collect();
     let is_match = |span: &u32| {
         let head = &document.spans[*span as usize];
         highlight::contains(&head.name, &needle)
@@ -144,8 +140,11 @@ mod tests {
     #[test]
     fn logs_follow_their_span_and_collapse_with_its_ancestors() {
         let mut document = document(&[(1, None, 0, 100), (2, Some(1), 10, 40), (3, None, 50, 60)]);
-        document.logs =
-            vec![log(&document, Some(2), 30, "late"), log(&document, Some(2), 20, "early"), log(&document, Some(77), 5, "lost")];
+        document.logs = vec![
+            log(&document, Some(2), 30, "late"),
+            log(&document, Some(2), 20, "early"),
+            log(&document, Some(77), 5, "lost"),
+        ];
         let layout = Layout::of(&document);
         let mut collapsed = HashSet::new();
         let with = RowOptions { logs: true };

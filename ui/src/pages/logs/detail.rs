@@ -25,7 +25,8 @@ pub fn Detail() -> impl IntoView {
                 Some(record) => view! { <Record record/> }.into_any(),
                 None => view! {
                     <div class="panel-head"><h2>"Log record"</h2><span class="gap"></span>
-                        <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)" on:click=close>{icon(icons::CLOSE)}</button></div>
+                        <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)"
+                            on:click=close>{icon(icons::CLOSE)}</button></div>
                     <p class="muted pad">"Looking for this record. If it does not appear, it is gone, or the link was cut."</p>
                 }.into_any(),
             }}
@@ -63,12 +64,16 @@ fn Record(record: ArcRecord) -> impl IntoView {
                 {move || format::exact(time, session.offset_minutes(time))}
             </span>
             <span class="gap"></span>
-            <button type="button" class="button quiet icon-only" aria-label="Newer record" title="Newer record (k)" on:click=move |_| context.step(-1)>{icon(icons::UP)}</button>
-            <button type="button" class="button quiet icon-only" aria-label="Older record" title="Older record (j)" on:click=move |_| context.step(1)>{icon(icons::DOWN)}</button>
-            <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)" on:click=move |_| context.close()>{icon(icons::CLOSE)}</button>
+            <button type="button" class="button quiet icon-only" aria-label="Newer record" title="Newer record (k)"
+                on:click=move |_| context.step(-1)>{icon(icons::UP)}</button>
+            <button type="button" class="button quiet icon-only" aria-label="Older record" title="Older record (j)"
+                on:click=move |_| context.step(1)>{icon(icons::DOWN)}</button>
+            <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)"
+                on:click=move |_| context.close()>{icon(icons::CLOSE)}</button>
         </div>
         <div class="body-card">
-            <pre class="mono" tabindex="0" aria-label="Body" data-testid="log-detail-body">{if body.is_empty() { "(no body)".to_owned() } else { body }}</pre>
+            <pre class="mono" tabindex="0" aria-label="Body"
+                data-testid="log-detail-body">{if body.is_empty() { "(no body)".to_owned() } else { body }}</pre>
             <CopyButton label="Copy the body" text=Callback::new(move |()| copied.clone())/>
         </div>
         {tabs(heads, tab, choose)}
@@ -80,8 +85,9 @@ fn Record(record: ArcRecord) -> impl IntoView {
 fn Overview(record: ArcRecord) -> impl IntoView {
     let context: LogsContext = expect_context();
     let record = record.0;
-    let on_filter: OnFilter =
-        Callback::new(move |(field, value, exclude): (String, String, bool)| toggle_filter(context, &field, &value, exclude));
+    let on_filter: OnFilter = Callback::new(move |(field, value, exclude): (String, String, bool)| {
+        toggle_filter(context, &field, &value, exclude)
+    });
     let severity = match record.severity_text.is_empty() {
         true => Severity::of(record.severity_number).name().to_owned(),
         false => record.severity_text.clone(),
@@ -110,10 +116,16 @@ fn Overview(record: ArcRecord) -> impl IntoView {
     let trace = record.trace_id.clone().map(|trace_id| {
         view! { <TraceCard trace_id span_id=record.span_id.clone().unwrap_or_default()/> }
     });
+    // What the card says is not said twice; the JSON tab has everything.
+    let exception = fields::exception(&record.attributes);
+    let mut attributes = record.attributes.clone();
+    if exception.is_some() {
+        attributes.retain(|name, _| name != "exception.message" && name != "exception.stacktrace");
+    }
     view! {
         {trace}
-        {fields::exception(&record.attributes).map(exception_card)}
-        {attribute_group("Attributes", &record.attributes, "", Some(on_filter))}
+        {exception.map(exception_card)}
+        {attribute_group("Attributes", &attributes, "", Some(on_filter))}
         <h3 class="label group">"Record"</h3>
         <dl class="fields">{rows.collect_view()}</dl>
         {attribute_group("Resource", &record.resource.attributes, "resource.", Some(on_filter))}

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use ui_core::{axis, format, histogram};
 
 use super::LogsContext;
+use crate::parts::{capture_pointer, share_at};
 use crate::query::Query;
 
 /// The histogram.
@@ -15,18 +16,10 @@ pub fn Histogram(histogram: Query<HistogramAnswer>) -> impl IntoView {
     let node = NodeRef::<Div>::new();
     let hover = RwSignal::new(None::<f64>);
     let drag = RwSignal::new(None::<f64>);
-    let share = move |client_x: i32| {
-        node.get_untracked().map_or(0.0, |element| {
-            let rect = element.get_bounding_client_rect();
-            ((f64::from(client_x) - rect.left()) / rect.width().max(1.0)).clamp(0.0, 1.0)
-        })
-    };
+    let share = move |client_x: i32| share_at(node, client_x);
     let down = move |event: leptos::ev::PointerEvent| {
         if event.button() == 0 {
-            event.prevent_default();
-            if let Some(element) = node.get_untracked() {
-                let _ = element.set_pointer_capture(event.pointer_id());
-            }
+            capture_pointer(node, &event);
             drag.set(Some(share(event.client_x())));
         }
     };
@@ -38,7 +31,8 @@ pub fn Histogram(histogram: Query<HistogramAnswer>) -> impl IntoView {
         if (to - from).abs() < 0.004 {
             return;
         }
-        let window = histogram.data.with_untracked(|answer| answer.as_ref().and_then(|a| histogram::selection(a, from, to)));
+        let window =
+            histogram.data.with_untracked(|answer| answer.as_ref().and_then(|a| histogram::selection(a, from, to)));
         if let Some(window) = window {
             context.zoom(window.to_text());
         }
@@ -86,7 +80,8 @@ fn bars(answer: &HistogramAnswer) -> impl IntoView + use<> {
         view! { <path class=format!("fill-{}", severity.name()) d=path></path> }
     });
     view! {
-        <svg viewBox=format!("0 0 {} {}", bars.width.max(1), bars.height) preserveAspectRatio="none" role="img" aria-label=label>
+        <svg viewBox=format!("0 0 {} {}", bars.width.max(1), bars.height) preserveAspectRatio="none" role="img"
+            aria-label=label>
             {paths.collect_view()}
         </svg>
     }

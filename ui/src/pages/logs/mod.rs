@@ -47,7 +47,7 @@ struct LogsContext {
     /// Number of the run that filled the list.
     filled_by: RwSignal<Option<u32>>,
     /// Words to mark in bodies.
-    words: Memo<Vec<String>>,
+    words: Memo<Vec<highlight::Word>>,
     cursor: RwSignal<Option<usize>>,
     scroll: Scroll,
     loads_older: RwSignal<bool>,
@@ -257,13 +257,25 @@ fn fill(context: LogsContext, rows: Query<LogSearchAnswer>) {
 
 fn keys(context: LogsContext) {
     Shortcuts::add(move |key| match key {
-        "j" | "ArrowDown" => { context.step(1); true }
-        "k" | "ArrowUp" => { context.step(-1); true }
+        "j" | "ArrowDown" => {
+            context.step(1);
+            true
+        }
+        "k" | "ArrowUp" => {
+            context.step(-1);
+            true
+        }
         "Enter" | "o" => match context.cursor.get_untracked() {
-            Some(row) => { context.open(row); true }
+            Some(row) => {
+                context.open(row);
+                true
+            }
             None => false,
         },
-        "Escape" if context.state.with_untracked(|state| state.panel.is_some()) => { context.close(); true }
+        "Escape" if context.state.with_untracked(|state| state.panel.is_some()) => {
+            context.close();
+            true
+        }
         _ => false,
     });
 }
@@ -282,9 +294,8 @@ fn Summary(rows: Query<LogSearchAnswer>, histogram: Query<HistogramAnswer>) -> i
             None => (format::count(loaded), loaded == 1),
         }
     };
-    let cost = move || {
-        rows.data.with(|answer| answer.as_ref().map(|answer| stats_words(&answer.stats, &answer.completeness)))
-    };
+    let cost =
+        move || rows.data.with(|answer| answer.as_ref().map(|answer| stats_words(&answer.stats, &answer.completeness)));
     let totals = move || {
         let bars = histogram.data.with(|answer| answer.as_ref().map(|answer| ui_core::histogram::bars(answer)))?;
         Some(bars.totals.into_iter().map(|(severity, count)| {
@@ -299,7 +310,8 @@ fn Summary(rows: Query<LogSearchAnswer>, histogram: Query<HistogramAnswer>) -> i
             <span class="faint cut" data-testid="stats">{cost}</span>
             <span class="gap"></span>
             <span class="legends">{move || session.shows_histogram.get().then(totals)}</span>
-            <button type="button" class="button quiet icon-only" aria-pressed=move || session.shows_histogram.get().to_string()
+            <button type="button" class="button quiet icon-only"
+                aria-pressed=move || session.shows_histogram.get().to_string()
                 aria-label="Histogram" title="Show or hide the histogram" on:click=move |_| session.toggle_histogram()>
                 {move || if session.shows_histogram.get() { icon(icons::UP) } else { icon(icons::DOWN) }}
             </button>
@@ -332,7 +344,8 @@ fn Nothing() -> impl IntoView {
         move || run.get().map(|run| run.ask(format!("{}#{}", requests::newest_log(&run.state.query), run.number))),
         fetch::decode,
     );
-    let newest_time = move || newest.data.with(|answer| answer.as_ref().map(|a| a.logs.first().map(|r| r.time_unix_nano.0)));
+    let newest_time =
+        move || newest.data.with(|answer| answer.as_ref().map(|a| a.logs.first().map(|r| r.time_unix_nano.0)));
     let jump = move |time: i64| {
         let half = 15 * ui_core::range::MINUTE;
         context.zoom(Window { start: time.saturating_sub(half), end: time.saturating_add(half) }.to_text());
@@ -353,7 +366,8 @@ fn Nothing() -> impl IntoView {
                     <h2>"Nothing matches this filter"</h2>
                     <p class="mono">{move || context.state.with(|state| state.query.clone())}</p>
                     <p>"No stored record of any time matches. Remove a term, or all of them."</p>
-                    <button type="button" class="button primary" on:click=move |_| context.filter(String::new())>"Clear the filter"</button>
+                    <button type="button" class="button primary"
+                        on:click=move |_| context.filter(String::new())>"Clear the filter"</button>
                 }.into_any(),
                 (Some(None), false) => view! {
                     <h2>"No log record was ever stored"</h2>
@@ -377,7 +391,10 @@ fn use_panel_record(context: LogsContext) -> Memo<Option<ArcRecord>> {
             let panel = panel.get()?;
             context.filled_by.get()?;
             let window = Window { start: panel.time, end: panel.time.saturating_add(1) };
-            in_list.with(Option::is_none).then(|| Ask { url: requests::logs("", window, requests::PAGE_ROWS, None), kept_age_max: f64::INFINITY })
+            in_list.with(Option::is_none).then(|| Ask {
+                url: requests::logs("", window, requests::PAGE_ROWS, None),
+                kept_age_max: f64::INFINITY,
+            })
         },
         fetch::decode,
     );

@@ -52,16 +52,14 @@ pub fn Rows() -> impl IntoView {
     let date = move || {
         let first = (context.scroll.top.get() / ROW_HEIGHT) as usize;
         let time = list.with(|list| list.get(first).map(|record| record.time_unix_nano.0));
-        time.map(|time| {
-            let offset = context.session.offset_minutes(time);
-            format!("{} {}", format::date(time, offset), format::zone(offset))
-        })
+        time.map(|time| format::date(time, context.session.offset_minutes(time)))
     };
     view! {
         <div class="log-head label" aria-hidden="true">
             <span></span><span>{date}</span><span></span><span>"Service"</span><span>"Message"</span>
         </div>
-        <VirtualList scroll=context.scroll count key row cursor=context.cursor role="grid" label="Log records, newest first" id="log"/>
+        <VirtualList scroll=context.scroll count key row cursor=context.cursor
+            role="grid" label="Log records, newest first" id="log"/>
         <Show when=move || { context.unseen.get() > 0 }>
             <button type="button" class="pill" data-testid="unseen" on:click=move |_| context.scroll.to(0.0)>
                 {move || format!("↑ {} new", format::count(context.unseen.get() as u64))}
@@ -105,8 +103,10 @@ fn row(context: LogsContext, index: usize, record: &Arc<LogRecord>) -> impl Into
     });
     let exact = format!("{} {}", format::exact(time, offset), format::zone(offset));
     view! {
-        <div class=class class:selected=selected id=format!("log-{index}") role="row" aria-rowindex=(index + 1).to_string()
-            aria-selected=move || selected().to_string() data-testid="log-row" style=row_style(index, ROW_HEIGHT) on:click=open>
+        <div class=class class:selected=selected id=format!("log-{index}") role="row"
+            aria-rowindex=(index + 1).to_string()
+            aria-selected=move || selected().to_string() data-testid="log-row" style=row_style(index, ROW_HEIGHT)
+            on:click=open>
             <span class="stripe" role="presentation"></span>
             <span class="mono muted log-time" role="gridcell" title=exact>{format::clock(time, offset)}</span>
             <span class="mono letter" role="gridcell" title=severity.name()>{severity.letter()}</span>
@@ -134,5 +134,10 @@ fn chips(record: &LogRecord) -> impl IntoView + use<> {
         }
     });
     let event = (!record.event_name.is_empty()).then(|| record.event_name.clone());
-    event.into_iter().chain(words).take(CHIPS_MAX).map(|text| view! { <span class="chip">{format::cut(&text, 28)}</span> }).collect_view()
+    event
+        .into_iter()
+        .chain(words)
+        .take(CHIPS_MAX)
+        .map(|text| view! { <span class="chip">{format::cut(&text, 28)}</span> })
+        .collect_view()
 }

@@ -26,7 +26,12 @@ pub fn TraceCard(
 ) -> impl IntoView {
     let session = Session::get();
     let ready = RwSignal::new(false);
-    if let Ok(handle) = set_timeout_with_handle(move || { ready.try_set(true); }, PAUSE) {
+    if let Ok(handle) = set_timeout_with_handle(
+        move || {
+            ready.try_set(true);
+        },
+        PAUSE,
+    ) {
         on_cleanup(move || handle.clear());
     }
     let url = requests::trace(&trace_id);
@@ -40,11 +45,18 @@ pub fn TraceCard(
         _ => format::cut(&trace_id, 12),
     };
     let words = move || {
-        trace.data.with(|data| data.as_ref().map(|data| {
-            let (document, layout) = (&data.document, &data.layout);
-            let services = document.services.len() as u64;
-            format!(" · {} · {} · {}", format::duration(layout.duration()), format::counted(document.spans.len() as u64, "span"), format::counted(services, "service"))
-        }))
+        trace.data.with(|data| {
+            data.as_ref().map(|data| {
+                let (document, layout) = (&data.document, &data.layout);
+                let services = document.services.len() as u64;
+                format!(
+                    " · {} · {} · {}",
+                    format::duration(layout.duration()),
+                    format::counted(document.spans.len() as u64, "span"),
+                    format::counted(services, "service")
+                )
+            })
+        })
     };
     view! {
         <section class="trace-card" aria-label="Trace of this record">
@@ -78,7 +90,7 @@ fn bars(session: Session, data: &TraceData, span_id: &str) -> impl IntoView + us
         let span = &document.spans[index as usize];
         let (from, to) = (layout.share(span.start) * 100.0, layout.share(span.end.max(span.start)) * 100.0);
         let slot = session.slot(document.service(span.service));
-        let class = match span.is_error {
+        let class = match layout.is_error_origin(document, index as usize) {
             true => "mini-bar error".to_owned(),
             false => format!("mini-bar slot-{slot}"),
         };
@@ -86,7 +98,8 @@ fn bars(session: Session, data: &TraceData, span_id: &str) -> impl IntoView + us
         view! {
             <div class="mini-row" class:own=is_own>
                 <span class="cut">{span.name.clone()}</span>
-                <span class="mini-track"><i class=class style=format!("left:{from:.2}%;width:{:.2}%", (to - from).max(0.6))></i></span>
+                <span class="mini-track"><i class=class
+                    style=format!("left:{from:.2}%;width:{:.2}%", (to - from).max(0.6))></i></span>
             </div>
         }
     });

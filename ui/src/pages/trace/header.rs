@@ -17,8 +17,10 @@ pub fn Header() -> impl IntoView {
 fn header(context: TraceContext, data: &TraceData) -> impl IntoView + use<> {
     let (document, layout) = (&data.document, &data.layout);
     let root = layout.order.first().and_then(|index| document.spans.get(*index as usize));
-    let (service, operation) =
-        root.map_or_else(|| ("no span yet".to_owned(), String::new()), |span| (document.service(span.service).to_owned(), span.name.clone()));
+    let (service, operation) = root.map_or_else(
+        || ("no span yet".to_owned(), String::new()),
+        |span| (document.service(span.service).to_owned(), span.name.clone()),
+    );
     if !operation.is_empty() {
         context.session.title.set(format!("{service} {}", format::cut(&operation, 60)));
     }
@@ -29,7 +31,8 @@ fn header(context: TraceContext, data: &TraceData) -> impl IntoView + use<> {
     let start = format!("{} {}", format::exact(layout.start, offset), format::zone(offset));
     let fact = |name: &'static str, value: String| view! { <div class="fact"><span class="label">{name}</span><b>{value}</b></div> };
     let last = |signal: &str| document.last_seen.get(signal).map(|time| time.0);
-    let last_log = last("logs").map(|time| format!("last log {} · ", format::clock(time, context.session.offset_minutes(time))));
+    let last_log =
+        last("logs").map(|time| format!("last log {} · ", format::clock(time, context.session.offset_minutes(time))));
     let complete = if document.incomplete_because.is_empty() { "complete" } else { "incomplete" };
     let stats = format!(
         "{complete} · {}{} scanned · {}",
@@ -41,7 +44,8 @@ fn header(context: TraceContext, data: &TraceData) -> impl IntoView + use<> {
         <div class="facts" data-testid="trace-header">
             <div class="fact root">
                 <span class="label cut">{format!("{service} · {operation}")}</span>
-                <b class="mono id"><span data-testid="trace-id">{id}</span><CopyButton label="Copy the trace id" text=Callback::new(move |()| copied.clone())/></b>
+                <b class="mono id"><span data-testid="trace-id">{id}</span><CopyButton label="Copy the trace id"
+                    text=Callback::new(move |()| copied.clone())/></b>
             </div>
             {fact("Start", start[..start.len().min(23)].to_owned())}
             {fact("Duration", format::duration(layout.duration()))}
@@ -53,7 +57,8 @@ fn header(context: TraceContext, data: &TraceData) -> impl IntoView + use<> {
             {match errors {
                 0 => fact("Errors", "0".to_owned()).into_any(),
                 _ => view! {
-                    <button type="button" class="fact fact-button" title="Next error (e)" data-testid="next-error" on:click=move |_| context.next_error()>
+                    <button type="button" class="fact fact-button" title="Next error (e)" data-testid="next-error"
+                        on:click=move |_| context.next_error()>
                         <span class="label">"Errors"</span><b class="error-text">{format::count(errors)}</b>
                     </button>
                 }.into_any(),
@@ -73,11 +78,17 @@ fn warnings(data: &TraceData) -> Vec<String> {
             words.push(format!("{} {text}", format::counted(count as u64, "span")));
         }
     };
-    add(layout.missing_parents, "name a parent that is not stored: still on its way, lost, or sampled out. Shown at the top level.");
+    add(
+        layout.missing_parents,
+        "name a parent that is not stored: still on its way, lost, or sampled out. Shown at the top level.",
+    );
     add(layout.circles, "stood in a circle of parents and were cut loose.");
     add(layout.negative, "end before they start: a clock was set back.");
     if document.unreadable > 0 {
-        words.push(format!("{} could not be read and are left out.", format::counted(document.unreadable as u64, "record")));
+        words.push(format!(
+            "{} could not be read and are left out.",
+            format::counted(document.unreadable as u64, "record")
+        ));
     }
     if document.spans.is_empty() {
         words.push("No span is stored; these are the log records that carry the id.".to_owned());

@@ -6,6 +6,7 @@ use ui_core::trace;
 use wasm_bindgen::JsCast;
 
 use super::{TraceContext, TraceData};
+use crate::parts::{capture_pointer, share_at};
 
 /// Lines of the strip.
 const LINES: u32 = 22;
@@ -27,30 +28,11 @@ pub fn Minimap() -> impl IntoView {
             width.set(width_of(frame));
         }
     });
-    // After the rows are painted: the strip is the lesser part.
-    Effect::new(move |_| {
-        let (data, width) = (context.trace.data.get(), width.get());
-        context.session.is_light.track();
-        request_animation_frame(move || {
-            request_animation_frame(move || {
-                if let (Some(data), Some(Some(canvas))) = (data.as_deref(), canvas.try_get_untracked()) {
-                    draw(context, data, &canvas, width);
-                }
-            });
-        });
-    });
-    let share = move |client_x: i32| {
-        frame.get_untracked().map_or(0.0, |element| {
-            let rect = element.get_bounding_client_rect();
-            ((f64::from(client_x) - rect.left()) / rect.width().max(1.0)).clamp(0.0, 1.0)
-        })
-    };
+    draw_when_needed(context, canvas, width);
+    let share = move |client_x: i32| share_at(frame, client_x);
     let down = move |event: leptos::ev::PointerEvent| {
         if event.button() == 0 {
-            event.prevent_default();
-            if let Some(element) = frame.get_untracked() {
-                let _ = element.set_pointer_capture(event.pointer_id());
-            }
+            capture_pointer(frame, &event);
             let at = share(event.client_x());
             drag.set(Some((at, at)));
         }
@@ -70,9 +52,11 @@ pub fn Minimap() -> impl IntoView {
     };
     let shades = move || {
         let zoom = drag.get().map(|(a, b)| (a.min(b), a.max(b))).or_else(|| context.state.with(|state| state.zoom));
-        zoom.map(|(from, to)| view! {
-            <div class="minimap-shade" style=format!("left:0;width:{}%", from * 100.0)></div>
-            <div class="minimap-shade" style=format!("left:{}%;right:0", to * 100.0)></div>
+        zoom.map(|(from, to)| {
+            view! {
+                <div class="minimap-shade" style=format!("left:0;width:{}%", from * 100.0)></div>
+                <div class="minimap-shade" style=format!("left:{}%;right:0", to * 100.0)></div>
+            }
         })
     };
     view! {
@@ -85,6 +69,21 @@ pub fn Minimap() -> impl IntoView {
     }
 }
 
+/// Draws after the rows are painted: the strip is the lesser part.
+fn draw_when_needed(context: TraceContext, canvas: NodeRef<Canvas>, width: RwSignal<u32>) {
+    Effect::new(move |_| {
+        let (data, width) = (context.trace.data.get(), width.get());
+        context.session.is_light.track();
+        request_animation_frame(move || {
+            request_animation_frame(move || {
+                if let (Some(data), Some(Some(canvas))) = (data.as_deref(), canvas.try_get_untracked()) {
+                    draw(context, data, &canvas, width);
+                }
+            });
+        });
+    });
+}
+
 fn width_of(frame: NodeRef<Div>) -> u32 {
     frame.get_untracked().map_or(0, |element| element.client_width().max(0) as u32)
 }
@@ -94,7 +93,8 @@ fn draw(context: TraceContext, data: &TraceData, canvas: &web_sys::HtmlCanvasEle
     let height = f64::from(LINES) * LINE_HEIGHT;
     canvas.set_width((f64::from(width) * ratio) as u32);
     canvas.set_height((height * ratio) as u32);
-    let drawing = canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into::<web_sys::CanvasRenderingContext2d>().ok());
+    let drawing =
+        canvas.get_context("2d").ok().flatten().and_then(|c| c.dyn_into::<web_sys::CanvasRenderingContext2d>().ok());
     let style = document().document_element().and_then(|root| window().get_computed_style(&root).ok().flatten());
     let (Some(drawing), Some(style)) = (drawing, style) else { return };
     let colour = |name: &str| style.get_property_value(name).unwrap_or_default();
@@ -110,6 +110,11 @@ fn draw(context: TraceContext, data: &TraceData, canvas: &web_sys::HtmlCanvasEle
         let fill = rect.service.and_then(|service| colours.get(usize::from(service))).unwrap_or(&error);
         drawing.set_fill_style_str(fill);
         let gap = if lines == LINES { 0.0 } else { 1.0 };
-        drawing.fill_rect(f64::from(rect.x), f64::from(rect.line) * line_height, f64::from(rect.width), line_height - gap);
+        drawing.fill_rect(
+            f64::from(rect.x),
+            f64::from(rect.line) * line_height,
+            f64::from(rect.width),
+            line_height - gap,
+        );
     }
 }

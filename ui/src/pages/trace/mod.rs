@@ -37,13 +37,8 @@ pub struct TraceData {
 
 /// Reads and lays out an answer.
 pub fn decode_trace(bytes: Vec<u8>) -> Result<TraceData, ApiError> {
-    let n = || window().performance().unwrap().now();
-    let a = n();
     let document = TraceDocument::decode(bytes).map_err(|error| ApiError::unreadable(&error.0))?;
-    let b = n();
     let layout = Layout::of(&document);
-    let c = n();
-    web_sys::console::log_1(&format!("T decode {} layout {} at {}", b - a, c - b, c).into());
     Ok(TraceData { document, layout })
 }
 
@@ -145,7 +140,8 @@ impl TraceContext {
     fn collapse_all(self) {
         let Some(data) = self.data() else { return };
         let parents = (0_u32..).zip(&data.layout.descendants).filter(|(_, below)| **below > 0);
-        self.collapsed.set(parents.map(|(span, _)| span).filter(|span| data.layout.depth[*span as usize] > 0).collect());
+        self.collapsed
+            .set(parents.map(|(span, _)| span).filter(|span| data.layout.depth[*span as usize] > 0).collect());
     }
 
     fn step(self, by: i64) {
@@ -342,7 +338,9 @@ fn keys(context: TraceContext) {
                 None => return false,
             },
             "Escape" if context.selected.get_untracked().is_some() => context.close(),
-            "Escape" if context.state.with_untracked(|state| state.zoom.is_some()) => context.go(false, |state| state.zoom = None),
+            "Escape" if context.state.with_untracked(|state| state.zoom.is_some()) => {
+                context.go(false, |state| state.zoom = None)
+            }
             "e" => context.next_error(),
             "n" => context.next_match(true),
             "N" => context.next_match(false),
@@ -370,7 +368,8 @@ fn Unknown() -> impl IntoView {
             <p class="mono">{move || context.trace_id.get()}</p>
             <p>"It may still be on its way: exporters send in batches. It may have been sampled out, or kept longer ago than this server keeps data."</p>
             <p class="line centre">
-                <button type="button" class="button primary" on:click=move |_| session.reloads.update(|n| *n += 1)>"Look again"</button>
+                <button type="button" class="button primary"
+                    on:click=move |_| session.reloads.update(|n| *n += 1)>"Look again"</button>
                 <a class="button" href="/traces">"Recent traces"</a>
             </p>
         </div>

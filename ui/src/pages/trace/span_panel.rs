@@ -79,7 +79,8 @@ fn panel(context: TraceContext, chosen: Chosen) -> impl IntoView + use<> {
             <h2 class="cut" title=span.name.clone() data-testid="span-detail-name">{span.name.clone()}</h2>
             {is_error.then(|| view! { <span class="badge error">"error"</span> })}
             <span class="gap"></span>
-            <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)" on:click=move |_| context.close()>{icon(icons::CLOSE)}</button>
+            <button type="button" class="button quiet icon-only" aria-label="Close" title="Close (Esc)"
+                on:click=move |_| context.close()>{icon(icons::CLOSE)}</button>
         </div>
         <div class="panel-sub muted">{service_tag(context.session, &service)}<span>{words}</span></div>
         {tabs(heads, tab, choose)}
@@ -149,7 +150,8 @@ fn events(chosen: &Chosen) -> impl IntoView + use<> {
         let since = event.time_unix_nano.0.saturating_sub(start);
         view! {
             <section class="event">
-                <div class="line"><b class="cut">{event.name.clone()}</b><span class="gap"></span><span class="mono faint">{format!("+{}", format::duration(since))}</span></div>
+                <div class="line"><b class="cut">{event.name.clone()}</b><span class="gap"></span><span
+                    class="mono faint">{format!("+{}", format::duration(since))}</span></div>
                 {fields::exception(&event.attributes).map(exception_card)}
                 {attribute_group("Attributes", &event.attributes, "", None)}
             </section>
@@ -165,7 +167,8 @@ fn span_logs(context: TraceContext, chosen: &Chosen) -> impl IntoView + use<> {
         let (head, record) = (&document.logs[index], document.log(index)?);
         let severity = Severity::of(head.severity);
         let margin = 5 * ui_core::range::MINUTE;
-        let window = ui_core::range::Window { start: head.time.saturating_sub(margin), end: head.time.saturating_add(margin) };
+        let window =
+            ui_core::range::Window { start: head.time.saturating_sub(margin), end: head.time.saturating_add(margin) };
         let state = LogsState {
             query: format!("trace_id:{}", context.trace_id.get_untracked()),
             range: window.to_text(),
@@ -190,7 +193,8 @@ fn exemplars(chosen: &Chosen) -> impl IntoView + use<> {
         let since = format!("+{}", format::duration(exemplar.time_unix_nano.0.saturating_sub(start)));
         view! {
             <section class="event" data-testid="exemplar">
-                <div class="line"><b class="mono cut">{exemplar.metric.clone()}</b><span class="gap"></span><span class="mono">{value}</span></div>
+                <div class="line"><b class="mono cut">{exemplar.metric.clone()}</b><span class="gap"></span><span
+                    class="mono">{value}</span></div>
                 <p class="faint">{format!("{} · {since}", exemplar.service_name)}</p>
                 {attribute_group("Attributes", &exemplar.attributes, "", None)}
             </section>

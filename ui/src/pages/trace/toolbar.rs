@@ -9,7 +9,7 @@ use leptos::prelude::*;
 
 use super::TraceContext;
 use crate::parts::icons::{self, icon};
-use crate::shortcuts::Shortcuts;
+use crate::shortcuts::focus_on_slash;
 
 /// How long typing must pause before it is looked for.
 const PAUSE: Duration = Duration::from_millis(120);
@@ -23,11 +23,14 @@ pub fn Toolbar() -> impl IntoView {
     let logs = move || context.trace.data.with(|data| data.as_ref().map_or(0, |data| data.document.logs.len()));
     view! {
         <div class="toolbar">
-            <button type="button" class="button" class:on=shows_logs aria-pressed=move || shows_logs().to_string() disabled=move || logs() == 0
+            <button type="button" class="button" class:on=shows_logs aria-pressed=move || shows_logs().to_string()
+                disabled=move || logs() == 0
                 data-testid="logs-inline" title="Log records under their spans (i)"
                 on:click=move |_| context.go(true, |state| state.hides_logs = !state.hides_logs)>{move || format!("Logs inline {}", logs())}</button>
-            <button type="button" class="button" title="Collapse all ([)" on:click=move |_| context.collapse_all()>"Collapse"</button>
-            <button type="button" class="button" title="Expand all (])" on:click=move |_| context.collapsed.set(HashSet::new())>"Expand"</button>
+            <button type="button" class="button" title="Collapse all ([)"
+                on:click=move |_| context.collapse_all()>"Collapse"</button>
+            <button type="button" class="button" title="Expand all (])"
+                on:click=move |_| context.collapsed.set(HashSet::new())>"Expand"</button>
             <Find/>
             <Show when=move || state.with(|state| state.zoom.is_some())>
                 <button type="button" class="button on" data-testid="zoom-reset" title="Show the whole trace (Esc)"
@@ -59,15 +62,7 @@ fn Find() -> impl IntoView {
             context.next_match(!event.shift_key());
         }
     };
-    Shortcuts::add(move |key| {
-        if key == "/" {
-            if let Some(input) = node.get_untracked() {
-                let _ = input.focus();
-                input.select();
-            }
-        }
-        key == "/"
-    });
+    focus_on_slash(node);
     let is_finding = move || state.with(|state| !state.find.is_empty());
     let words = move || {
         let matches = context.matches.get();
@@ -82,12 +77,15 @@ fn Find() -> impl IntoView {
     view! {
         <div class="find" role="search">
             {icon(icons::SEARCH)}
-            <input node_ref=node type="text" class="input" data-testid="trace-find" aria-label="Find in the trace" placeholder="Find in trace" spellcheck="false" autocomplete="off"
+            <input node_ref=node type="text" class="input" data-testid="trace-find"
+                aria-label="Find in the trace" placeholder="Find in trace" spellcheck="false" autocomplete="off"
                 prop:value=move || state.with(|state| state.find.clone()) on:input=typed on:keydown=keydown/>
             <Show when=is_finding fallback=|| view! { <kbd aria-hidden="true">"/"</kbd> }>
                 <span class="faint" role="status" data-testid="trace-matches">{words}</span>
-                <button type="button" class="button quiet icon-only" aria-label="Previous match" title="Previous match (N)" on:click=move |_| context.next_match(false)>{icon(icons::UP)}</button>
-                <button type="button" class="button quiet icon-only" aria-label="Next match" title="Next match (n)" on:click=move |_| context.next_match(true)>{icon(icons::DOWN)}</button>
+                <button type="button" class="button quiet icon-only" aria-label="Previous match"
+                    title="Previous match (N)" on:click=move |_| context.next_match(false)>{icon(icons::UP)}</button>
+                <button type="button" class="button quiet icon-only" aria-label="Next match" title="Next match (n)"
+                    on:click=move |_| context.next_match(true)>{icon(icons::DOWN)}</button>
             </Show>
         </div>
     }

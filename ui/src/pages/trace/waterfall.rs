@@ -15,6 +15,9 @@ const INDENT: u16 = 12;
 /// Levels that are indented; deeper ones stay there, so that names keep room.
 const INDENT_LEVELS_MAX: u16 = 11;
 
+/// Log records drawn on a bar at most.
+const TICKS_MAX: usize = 40;
+
 /// The waterfall.
 #[component]
 pub fn Waterfall() -> impl IntoView {
@@ -26,7 +29,11 @@ pub fn Waterfall() -> impl IntoView {
             Some(Row::Span(span)) => context.collapsed.with(|collapsed| collapsed.contains(&span)),
             _ => false,
         };
-        row_key(row, collapsed, context.trace.data.with(|data| data.as_ref().map_or(0, |d| std::sync::Arc::as_ptr(d) as u64)))
+        row_key(
+            row,
+            collapsed,
+            context.trace.data.with(|data| data.as_ref().map_or(0, |d| std::sync::Arc::as_ptr(d) as u64)),
+        )
     };
     let row = move |index: usize| {
         let row = context.rows.with_untracked(|rows| rows.0.get(index).copied());
@@ -44,7 +51,8 @@ pub fn Waterfall() -> impl IntoView {
                 <span class="axis-name">"Service and operation"</span>
                 <div class="axis-track">{move || context.trace.data.get().map(|data| ticks(context, &data))}</div>
             </div>
-            <VirtualList scroll=context.scroll count key row cursor=context.cursor role="treegrid" label="Spans" id="row"/>
+            <VirtualList scroll=context.scroll count key row cursor=context.cursor role="treegrid" label="Spans"
+                id="row"/>
         </section>
     }
 }
@@ -97,49 +105,37 @@ fn place(share: f64, (from, to): (f64, f64)) -> f64 {
 
 fn span_row(context: TraceContext, data: &TraceData, index: usize, span: u32) -> impl IntoView + use<> {
     let (document, layout) = (&data.document, &data.layout);
-    let head = &document.spans[span as usize];
     let at = span as usize;
-    let service = document.service(head.service).to_owned();
-    let slot = context.session.slot(&service);
-    let (start, end) = (layout.share(head.start), layout.share(head.end.max(head.start)));
+    let head = &document.spans[at];
     let below = layout.descendants[at];
     let is_collapsed = context.collapsed.with_untracked(|collapsed| collapsed.contains(&span));
-    let errors_below = layout.errors_below[at];
-    let depth = layout.depth[at];
-    let duration = format::duration(head.duration());
-    let bar_style = move || {
-        let zoom = zoom(context);
-        let (left, right) = (place(start, zoom).clamp(-1.0, 101.0), place(end, zoom).clamp(-1.0, 101.0));
-        format!("left:{left:.3}%;width:{:.3}%", (right - left).max(0.0))
-    };
-    let text_style = move || {
-        let zoom = zoom(context);
-        let (left, right) = (place(start, zoom), place(end, zoom));
-        match (right < 86.0, left > 14.0) {
-            (true, _) => format!("left:{:.3}%", right.max(0.0)),
-            (false, true) => format!("right:{:.3}%", (100.0 - left).min(100.0)),
-            // The bar fills the row: the words stand on it, at its end.
-            (false, false) => "right:0".to_owned(),
-        }
-    };
-    let fills = move || {
-        let zoom = zoom(context);
-        place(end, zoom) >= 86.0 && place(start, zoom) <= 14.0
-    };
-    let logs: Vec<(f64, &'static str)> = document
-        .logs_of(at)
-        .into_iter()
-        .take(40)
-        .map(|log| (layout.share(document.logs[log].time), Severity::of(document.logs[log].severity).name()))
-        .collect();
-    let ticks = move || {
-        let zoom = zoom(context);
-        let shown = logs.iter().map(|(share, name)| (place(*share, zoom), *name)).filter(|(at, _)| (0.0..=100.0).contains(at));
-        shown.map(|(at, name)| view! { <i class=format!("tick sev-{name}") style=format!("left:{at:.3}%")></i> }).collect_view()
-    };
     let selected = move || context.selected.get() == Some(span);
     let here = move || context.cursor.get() == Some(index);
     let is_match = move || context.match_set.with(|set| set.contains(&span));
+    let open = move |_| {
+        context.cursor.set(Some(index));
+        context.open(span);
+    };
+    view! {
+        <div class="span-row" class:selected=selected class:here=here class:match=is_match id=format!("row-{index}")
+            role="row" aria-rowindex=(index + 1).to_string() attr:aria-level=(u32::from(layout.depth[at]) + 1).to_string()
+            aria-expanded=(below > 0).then(|| (!is_collapsed).to_string()) aria-selected=move || selected().to_string()
+            data-testid="span-row" data-span-id=format!("{:016x}", head.id) style=row_style(index, ROW_HEIGHT)
+            on:click=open>
+            {span_name(context, data, span, is_collapsed)}
+            {span_track(context, data, at)}
+        </div>
+    }
+}
+
+/// The left cell of a span: where it stands in the tree, and what it is.
+fn span_name(context: TraceContext, data: &TraceData, span: u32, is_collapsed: bool) -> impl IntoView + use<> {
+    let (document, layout) = (&data.document, &data.layout);
+    let head = &document.spans[span as usize];
+    let service = document.service(head.service).to_owned();
+    let slot = context.session.slot(&service);
+    let below = u64::from(layout.descendants[span as usize]);
+    let errors_below = layout.errors_below[span as usize];
     let toggle = move |event: leptos::ev::MouseEvent| {
         event.stop_propagation();
         context.toggle(span);
@@ -147,34 +143,76 @@ fn span_row(context: TraceContext, data: &TraceData, index: usize, span: u32) ->
     let caret = match below {
         0 => view! { <span class="caret"></span> }.into_any(),
         _ => view! {
-            <span class="caret" class:closed=is_collapsed title=format!("{} below (x)", format::counted(u64::from(below), "span")) on:click=toggle>{icon(icons::DOWN)}</span>
-        }.into_any(),
+            <span class="caret" class:closed=is_collapsed title=format!("{} below (x)", format::counted(below, "span"))
+                data-testid="caret" on:click=toggle>{icon(icons::DOWN)}</span>
+        }
+        .into_any(),
     };
-    let open = move |_| {
-        context.cursor.set(Some(index));
-        context.open(span);
-    };
-    let bar_class = if head.is_error { "bar error".to_owned() } else { format!("bar slot-{slot}") };
     view! {
-        <div class="span-row" class:selected=selected class:here=here class:match=is_match id=format!("row-{index}") role="row"
-            aria-rowindex=(index + 1).to_string() attr:aria-level=(u32::from(depth) + 1).to_string()
-            aria-expanded=(below > 0).then(|| (!is_collapsed).to_string()) aria-selected=move || selected().to_string()
-            data-testid="span-row" data-span-id=format!("{:016x}", head.id) style=row_style(index, ROW_HEIGHT) on:click=open>
-            <span class="name" role="gridcell" style=indent(depth)>
-                {caret}
-                <i class=format!("dot slot-{slot}") aria-hidden="true"></i>
-                <span class="operation cut" title=head.name.clone()>{head.name.clone()}</span>
-                <span class="muted cut small">{service}</span>
-                {is_collapsed.then(|| view! { <span class="badge">{format!("+{}", format::short_count(u64::from(below)))}</span> })}
-                {head.is_error.then(|| view! { <span class="badge error">"error"</span> })}
-                {(is_collapsed && errors_below > 0).then(|| view! { <span class="badge error">{format!("{errors_below} below")}</span> })}
+        <span class="name" role="gridcell" style=indent(layout.depth[span as usize])>
+            {caret}
+            <i class=format!("dot slot-{slot}") aria-hidden="true"></i>
+            <span class="operation cut" title=head.name.clone()>{head.name.clone()}</span>
+            <span class="muted cut small">{service}</span>
+            {is_collapsed.then(|| view! { <span class="badge">{format!("+{}", format::short_count(below))}</span> })}
+            {head.is_error.then(|| view! { <span class="badge error">"error"</span> })}
+            {(is_collapsed && errors_below > 0).then(|| view! { <span class="badge error">{format!("{errors_below} below")}</span> })}
+        </span>
+    }
+}
+
+/// The right cell of a span: its bar, its log records as ticks, its duration beside or on the bar.
+fn span_track(context: TraceContext, data: &TraceData, span: usize) -> impl IntoView + use<> {
+    let (document, layout) = (&data.document, &data.layout);
+    let head = &document.spans[span];
+    let (start, end) = (layout.share(head.start), layout.share(head.end.max(head.start)));
+    let bar_style = move || {
+        let zoom = zoom(context);
+        let (left, right) = (place(start, zoom).clamp(-1.0, 101.0), place(end, zoom).clamp(-1.0, 101.0));
+        format!("left:{left:.3}%;width:{:.3}%", (right - left).max(0.0))
+    };
+    let fills = move || {
+        let zoom = zoom(context);
+        place(end, zoom) >= 86.0 && place(start, zoom) <= 14.0
+    };
+    let logs: Vec<(f64, &'static str)> = document
+        .logs_of(span)
+        .into_iter()
+        .take(TICKS_MAX)
+        .map(|log| (layout.share(document.logs[log].time), Severity::of(document.logs[log].severity).name()))
+        .collect();
+    let ticks = move || {
+        let zoom = zoom(context);
+        let placed = logs.iter().map(|(share, name)| (place(*share, zoom), *name));
+        let shown = placed.filter(|(at, _)| (0.0..=100.0).contains(at));
+        shown
+            .map(|(at, name)| view! { <i class=format!("tick sev-{name}") style=format!("left:{at:.3}%")></i> })
+            .collect_view()
+    };
+    // Red is for where an error began; a span that only passed it on keeps its service's colour and says "error".
+    let bar_class = match layout.is_error_origin(document, span) {
+        true => "bar error".to_owned(),
+        false => format!("bar slot-{}", context.session.slot(document.service(head.service))),
+    };
+    view! {
+        <span class="track" role="gridcell">
+            <span class=bar_class style=bar_style></span>
+            {ticks}
+            <span class="duration" class:inside=fills style=move || duration_style(start, end, zoom(context))>
+                {format::duration(head.duration())}
             </span>
-            <span class="track" role="gridcell">
-                <span class=bar_class style=bar_style></span>
-                {ticks}
-                <span class="duration" class:inside=fills style=text_style>{duration}</span>
-            </span>
-        </div>
+        </span>
+    }
+}
+
+/// Where the duration stands: behind the bar, before it where there is no room, on it where it fills the row.
+fn duration_style(start: f64, end: f64, zoom: (f64, f64)) -> String {
+    let (left, right) = (place(start, zoom), place(end, zoom));
+    match (left, right) {
+        (left, right) if right < 0.0 || left > 100.0 => "display:none".to_owned(),
+        (_, right) if right < 86.0 => format!("left:{right:.3}%"),
+        (left, _) if left > 14.0 => format!("right:{:.3}%", 100.0 - left),
+        (_, right) => format!("right:calc({:.3}% + 4px)", (100.0 - right).max(0.0)),
     }
 }
 
@@ -192,16 +230,21 @@ fn log_row(context: TraceContext, data: &TraceData, index: usize, log: u32, dept
     };
     let marker = move || {
         let at = place(share, zoom(context));
-        (0.0..=100.0).contains(&at).then(|| view! { <i class=format!("moment sev-{}", severity.name()) style=format!("left:{at:.3}%")></i> })
+        (0.0..=100.0)
+            .contains(&at)
+            .then(|| view! { <i class=format!("moment sev-{}", severity.name()) style=format!("left:{at:.3}%")></i> })
     };
     view! {
-        <div class=format!("log-line sev-{}", severity.name()) class:here=here id=format!("row-{index}") role="row" aria-rowindex=(index + 1).to_string()
-            attr:aria-level=(u32::from(depth) + 2).to_string() data-testid="trace-log-row" style=row_style(index, ROW_HEIGHT) on:click=open>
+        <div class=format!("log-line sev-{}", severity.name()) class:here=here id=format!("row-{index}") role="row"
+            aria-rowindex=(index + 1).to_string()
+            attr:aria-level=(u32::from(depth) + 2).to_string() data-testid="trace-log-row"
+            style=row_style(index, ROW_HEIGHT) on:click=open>
             <span class="name" role="gridcell" style=indent(depth + 1)>
                 <span class="mono letter" title=severity.name()>{severity.letter()}</span>
                 <span class="mono faint">{since}</span>
             </span>
-            <span class="track" role="gridcell">{marker}<span class="mono log-text">{format::cut(&head.line, 400)}</span></span>
+            <span class="track" role="gridcell">{marker}<span
+                class="mono log-text">{format::cut(&head.line, 400)}</span></span>
         </div>
     }
 }
@@ -210,18 +253,22 @@ fn more_row(context: TraceContext, data: &TraceData, index: usize, span: u32, co
     let depth = data.layout.depth[span as usize];
     let open = move |_| context.open_row(index);
     view! {
-        <div class="log-line" id=format!("row-{index}") role="row" aria-rowindex=(index + 1).to_string() style=row_style(index, ROW_HEIGHT) on:click=open>
+        <div class="log-line" id=format!("row-{index}") role="row" aria-rowindex=(index + 1).to_string()
+            style=row_style(index, ROW_HEIGHT) on:click=open>
             <span class="name" role="gridcell" style=indent(depth + 1)></span>
-            <span class="track" role="gridcell"><span class="log-text link">{format!("{} more in this span", format::counted(u64::from(count), "record"))}</span></span>
+            <span class="track" role="gridcell"><span
+                class="log-text link">{format!("{} more in this span", format::counted(u64::from(count), "record"))}</span></span>
         </div>
     }
 }
 
 fn loose_row(index: usize, count: u32) -> impl IntoView {
     view! {
-        <div class="log-line heading" id=format!("row-{index}") role="row" aria-rowindex=(index + 1).to_string() style=row_style(index, ROW_HEIGHT)>
+        <div class="log-line heading" id=format!("row-{index}") role="row" aria-rowindex=(index + 1).to_string()
+            style=row_style(index, ROW_HEIGHT)>
             <span class="name label" role="gridcell">"In no span stored here"</span>
-            <span class="track label" role="gridcell"><span class="log-text">{format::counted(u64::from(count), "log record")}</span></span>
+            <span class="track label" role="gridcell"><span
+                class="log-text">{format::counted(u64::from(count), "log record")}</span></span>
         </div>
     }
 }

@@ -18,7 +18,8 @@ pub fn List() -> impl IntoView {
     let context: TracesContext = expect_context();
     let traces = context.traces;
     let count = Memo::new(move |_| traces.with(Vec::len));
-    let longest = Memo::new(move |_| traces.with(|all| all.iter().map(|t| t.duration_nano.0).max().unwrap_or(1).max(1)));
+    let longest =
+        Memo::new(move |_| traces.with(|all| all.iter().map(|t| t.duration_nano.0).max().unwrap_or(1).max(1)));
     Effect::new(move |_| {
         let seen = ((context.scroll.top.get() + context.scroll.viewport.get()) / ROW_HEIGHT) as usize;
         if count.get() > 0 && seen * 10 >= count.get() * 7 {
@@ -32,14 +33,17 @@ pub fn List() -> impl IntoView {
     };
     let row = move |index: usize| {
         let trace = traces.with_untracked(|all| all.get(index).cloned());
-        trace.map(|trace| row(context, index, trace, longest.get_untracked()).into_any()).unwrap_or_else(|| ().into_any())
+        trace
+            .map(|trace| row(context, index, trace, longest.get_untracked()).into_any())
+            .unwrap_or_else(|| ().into_any())
     };
     view! {
         <div class="trace-head label" aria-hidden="true">
             <span>"Start"</span><span>"Service and operation"</span><span>"Duration"</span>
             <span class="number">"Spans"</span><span class="number">"Errors"</span><span>"Services"</span>
         </div>
-        <VirtualList scroll=context.scroll count key row cursor=context.cursor role="grid" label="Traces, newest first" id="trace"/>
+        <VirtualList scroll=context.scroll count key row cursor=context.cursor role="grid" label="Traces, newest first"
+            id="trace"/>
         <div class="list-foot faint" role="status">{move || context.loads_more.get().then_some("Loading more traces…")}</div>
     }
 }
@@ -58,9 +62,11 @@ fn row(context: TracesContext, index: usize, trace: TraceSummary, longest: i64) 
     services.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     let services = services.into_iter().take(SERVICES_MAX).map(|(name, _)| service_tag(session, name)).collect_view();
     view! {
-        <div class="trace-row" class:selected=selected class:failed=is_error id=format!("trace-{index}") role="row" aria-rowindex=(index + 1).to_string()
+        <div class="trace-row" class:selected=selected class:failed=is_error id=format!("trace-{index}") role="row"
+            aria-rowindex=(index + 1).to_string()
             aria-selected=move || selected().to_string() data-testid="trace-row" style=row_style(index, ROW_HEIGHT)>
-            <span class="mono muted" role="gridcell" title=format!("{} {}", format::exact(time, offset), format::zone(offset))>
+            <span class="mono muted" role="gridcell"
+                title=format!("{} {}", format::exact(time, offset), format::zone(offset))>
                 <span class="faint">{format!("{} ", &format::date(time, offset)[5..])}</span>{format::clock(time, offset)}
             </span>
             <span class="trace-root" role="gridcell">
@@ -76,8 +82,10 @@ fn row(context: TracesContext, index: usize, trace: TraceSummary, longest: i64) 
                 <span class="mono">{format::duration(trace.duration_nano.0)}</span>
             </span>
             <span class="number mono" role="gridcell">{format::count(trace.span_count)}</span>
-            <span class="number mono" class:error-text=is_error role="gridcell">{if is_error { format::count(trace.error_count) } else { "–".to_owned() }}</span>
-            <span class="trace-services" role="gridcell">{services}{(others > 0).then(|| view! { <span class="faint">{format!("+{others}")}</span> })}</span>
+            <span class="number mono" class:error-text=is_error
+                role="gridcell">{if is_error { format::count(trace.error_count) } else { "–".to_owned() }}</span>
+            <span class="trace-services" role="gridcell">{services}{(others > 0).then(|| view! { <span
+                class="faint">{format!("+{others}")}</span> })}</span>
         </div>
     }
 }

@@ -78,9 +78,11 @@ impl TracesContext {
         spawn_local(async move {
             let answer = fetch::fetch_bytes(&url, None).await.and_then(fetch::decode::<TraceSearchAnswer>);
             self.loads_more.try_set(false);
-            let is_same = self.run.try_with_untracked(|now| now.as_ref().map(|run| run.number)) == Some(Some(run.number));
+            let is_same =
+                self.run.try_with_untracked(|now| now.as_ref().map(|run| run.number)) == Some(Some(run.number));
             if let (true, Ok(answer)) = (is_same, answer) {
-                self.session.assign_slots(answer.traces.iter().flat_map(|trace| trace.services.keys().map(String::as_str)));
+                self.session
+                    .assign_slots(answer.traces.iter().flat_map(|trace| trace.services.keys().map(String::as_str)));
                 self.traces.update(|traces| traces.extend(answer.traces));
                 self.next.set(answer.next_cursor);
             }
@@ -121,26 +123,8 @@ pub fn TracesPage() -> impl IntoView {
         move || run.get().map(|run| run.ask(requests::services(run.window))),
         fetch::decode,
     );
-    Effect::new(move |_| {
-        let Some(answer) = found.data.get() else { return };
-        session.assign_slots(answer.traces.iter().flat_map(|trace| trace.services.keys().map(String::as_str)));
-        context.traces.set(answer.traces.clone());
-        context.next.set(answer.next_cursor.clone());
-        context.cursor.set(None);
-        let restored = context.run.get_untracked().filter(|run| run.restored);
-        context.scroll.to(restored.map_or(0.0, |run| session.scroll(&run.state.url())));
-    });
-    on_cleanup(move || {
-        if let Some(run) = context.run.try_get_untracked().flatten() {
-            session.keep_scroll(run.state.url(), context.scroll.top.try_get_untracked().unwrap_or(0.0));
-        }
-    });
-    Shortcuts::add(move |key| match key {
-        "j" | "ArrowDown" => { context.step(1); true }
-        "k" | "ArrowUp" => { context.step(-1); true }
-        "Enter" | "o" => context.open(),
-        _ => false,
-    });
+    fill(context, found);
+    keys(context);
     let server_error = Signal::derive(move || {
         found.error.get().filter(|error| error.position.is_some()).map(|error| (error.detail, error.position))
     });
@@ -159,6 +143,39 @@ pub fn TracesPage() -> impl IntoView {
             <section class="traces-rows" aria-label="Traces found">{move || body(context, found)}</section>
         </div>
     }
+}
+
+/// Takes each first page into the list, and keeps for Back how far it was scrolled.
+fn fill(context: TracesContext, found: Query<TraceSearchAnswer>) {
+    Effect::new(move |_| {
+        let Some(answer) = found.data.get() else { return };
+        context.session.assign_slots(answer.traces.iter().flat_map(|trace| trace.services.keys().map(String::as_str)));
+        context.traces.set(answer.traces.clone());
+        context.next.set(answer.next_cursor.clone());
+        context.cursor.set(None);
+        let restored = context.run.get_untracked().filter(|run| run.restored);
+        context.scroll.to(restored.map_or(0.0, |run| context.session.scroll(&run.state.url())));
+    });
+    on_cleanup(move || {
+        if let Some(run) = context.run.try_get_untracked().flatten() {
+            context.session.keep_scroll(run.state.url(), context.scroll.top.try_get_untracked().unwrap_or(0.0));
+        }
+    });
+}
+
+fn keys(context: TracesContext) {
+    Shortcuts::add(move |key| match key {
+        "j" | "ArrowDown" => {
+            context.step(1);
+            true
+        }
+        "k" | "ArrowUp" => {
+            context.step(-1);
+            true
+        }
+        "Enter" | "o" => context.open(),
+        _ => false,
+    });
 }
 
 /// Service, operation, errors, duration.
@@ -187,31 +204,38 @@ fn Filters(services: Query<ServicesAnswer>) -> impl IntoView {
     };
     let options = move || {
         let chosen = state.with(|state| state.service.clone());
-        names().into_iter().map(|name| {
-            let is_chosen = name == chosen;
-            view! { <option value=name.clone() selected=is_chosen>{name.clone()}</option> }
-        }).collect_view()
+        names()
+            .into_iter()
+            .map(|name| {
+                let is_chosen = name == chosen;
+                view! { <option value=name.clone() selected=is_chosen>{name.clone()}</option> }
+            })
+            .collect_view()
     };
     view! {
         <div class="filters">
             <label><span class="label">"Service"</span>
-                <select class="input" data-testid="filter-service" prop:value=move || { names(); state.with(|state| state.service.clone()) }
+                <select class="input" data-testid="filter-service"
+                    prop:value=move || { names(); state.with(|state| state.service.clone()) }
                     on:change=move |event| { let service = event_target_value(&event); context.change(|state| state.service = service) }>
                     <option value="">"All"</option>
                     {options}
                 </select>
             </label>
             <label><span class="label">"Operation"</span>
-                <input class="input wide" type="text" data-testid="filter-operation" placeholder="POST /checkout" spellcheck="false"
+                <input class="input wide" type="text" data-testid="filter-operation" placeholder="POST /checkout"
+                    spellcheck="false"
                     prop:value=move || state.with(|state| state.operation.clone())
                     on:change=move |event| { let name = event_target_value(&event).trim().to_owned(); context.change(|state| state.operation = name) }/>
             </label>
             <label><span class="label">"At least"</span>
-                <input class="input short" class:wrong=move || wrong.get() type="text" data-testid="filter-duration" placeholder="100ms" spellcheck="false"
+                <input class="input short" class:wrong=move || wrong.get() type="text"
+                    data-testid="filter-duration" placeholder="100ms" spellcheck="false"
                     aria-invalid=move || wrong.get().to_string() title="A duration: 500us, 100ms, 1.2s"
                     prop:value=move || state.with(|state| state.duration_min.clone()) on:change=set_duration/>
             </label>
-            <button type="button" class="button" class:on=move || state.with(|state| state.errors_only) data-testid="filter-errors"
+            <button type="button" class="button" class:on=move || state.with(|state| state.errors_only)
+                data-testid="filter-errors"
                 aria-pressed=move || state.with(|state| state.errors_only).to_string()
                 on:click=move |_| context.change(|state| state.errors_only = !state.errors_only)>"Errors only"</button>
             <Show when=move || state.with(TracesState::is_filtered)>
@@ -266,9 +290,8 @@ fn Nothing() -> impl IntoView {
         move || run.get().map(|run| run.ask(format!("{}?limit=1#{}", api::paths::TRACES, run.number))),
         fetch::decode,
     );
-    let newest_time = move || {
-        newest.data.with(|answer| answer.as_ref().map(|a| a.traces.first().map(|t| t.start_time_unix_nano.0)))
-    };
+    let newest_time =
+        move || newest.data.with(|answer| answer.as_ref().map(|a| a.traces.first().map(|t| t.start_time_unix_nano.0)));
     let is_filtered = move || context.state.with(TracesState::is_filtered);
     view! {
         <div class="state" data-testid="empty">
@@ -291,7 +314,8 @@ fn Nothing() -> impl IntoView {
                     view! {
                         <h2>"No traces in this range"</h2>
                         <p>{format!("The newest is of {} {}.", &format::exact(time, offset)[..19], format::zone(offset))}</p>
-                        <button type="button" class="button primary" on:click=move |_| { let range = range.clone(); context.change(|state| state.range = range) }>"Go there"</button>
+                        <button type="button" class="button primary"
+                            on:click=move |_| { let range = range.clone(); context.change(|state| state.range = range) }>"Go there"</button>
                     }.into_any()
                 }
                 (false, None) => view! { <h2>"No traces in this range"</h2> }.into_any(),
