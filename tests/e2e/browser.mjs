@@ -7,6 +7,9 @@ const ARGUMENTS = [
   "--disable-component-update", "--disable-sync", "--disable-extensions", "--force-color-profile=srgb",
 ];
 
+/** Every page opened so far, for whoever wants to know why a test failed. */
+export const opened = [];
+
 /** Starts the browser that `SPYHOP_TEST_CHROMIUM` names. */
 export async function launch() {
   return chromium.launch({ executablePath: process.env.SPYHOP_TEST_CHROMIUM, headless: true, args: ARGUMENTS });
@@ -44,6 +47,7 @@ export async function open(browser, origin, { width = 1440, height = 900, theme 
       complaints.push(`a request to another host: ${url}`);
     }
   });
+  opened.push({ page, complaints });
   return { page, context, complaints };
 }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 
-import { launch, open, scrollFrames } from "./browser.mjs";
+import { launch, open, opened, scrollFrames } from "./browser.mjs";
 
 const origin = process.env.SPYHOP_URL;
 const folder = process.env.SPYHOP_TEST_SCREENSHOTS;
@@ -161,6 +161,14 @@ assert.ok(scenario, `there is no scenario ${process.argv[2]}`);
 const browser = await launch();
 try {
   await scenario(browser);
+} catch (error) {
+  const last = opened.findLast(({ page }) => !page.isClosed());
+  if (last) {
+    console.log(`the page at failure: ${last.page.url()}\n${last.complaints.join("\n")}`);
+    console.log((await last.page.locator("body").innerText()).slice(0, 1000));
+    await shoot(last.page, `failure-${process.argv[2]}`);
+  }
+  throw error;
 } finally {
   await browser.close();
 }

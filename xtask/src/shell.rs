@@ -32,16 +32,20 @@ impl Step {
     /// A step of the cargo that started us, with its outputs in `target`.
     pub fn cargo(what: impl Into<String>, target: &Path) -> Step {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let step = Step::new(what, cargo).env("CARGO_TARGET_DIR", target);
+        let mut step = Step::new(what, cargo).env("CARGO_TARGET_DIR", target);
         // What `cargo run` sets for us must not leak into the builds of others.
-        let mut step = step;
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
                 step.command.env_remove(&name);
             }
         }
-        step
+        // The same for every command once there is a UI, so that none of them rebuilds what another has built; absent
+        // before, so that its appearance is noticed (`crates/server/build.rs` watches the variable, then the folder).
+        match folders::ui_dist().join("index.html").is_file() {
+            true => step.env("SPYHOP_UI_DIST", folders::ui_dist()),
+            false => step,
+        }
     }
 
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Step {

@@ -57,11 +57,8 @@ mod tests {
 
     #[test]
     fn partition_is_a_readable_folder() {
-        let partition = Partition {
-            tenant: TenantId::default(),
-            table: Table::Spans,
-            hour: Hour::of(1_795_289_400_000_000_000),
-        };
+        let partition =
+            Partition { tenant: TenantId::default(), table: Table::Spans, hour: Hour::of(1_795_289_400_000_000_000) };
         assert_eq!(partition.to_string(), "default/spans/date=2026-11-21/hour=19");
         assert_eq!(Hour::of(-1), Hour(-1));
     }

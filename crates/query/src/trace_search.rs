@@ -253,6 +253,9 @@ struct Summary {
     latest: Option<i64>,
 }
 
+/// How a span stands among those that may name its trace: a root first, then the earliest; the id decides.
+type HeadRank = (bool, i64, Option<SpanId>);
+
 /// What is gathered of one trace.
 #[derive(Default)]
 struct Gathered {
@@ -261,8 +264,8 @@ struct Gathered {
     spans: u64,
     errors: u64,
     services: BTreeMap<String, u64>,
-    /// Start, span id, service and name of the root, or of the earliest span: a root first, then the earliest.
-    head: Option<((bool, i64, Option<SpanId>), String, String)>,
+    /// Service and name of the root, or of the earliest span.
+    head: Option<(HeadRank, String, String)>,
     latest: Option<i64>,
 }
 

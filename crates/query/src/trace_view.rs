@@ -104,7 +104,7 @@ fn metric_units(
             break;
         }
         let open = question.engine.open_unit(place, &mut apart)?;
-        let read = open.read(&["series_id", "unit"], &[0..place.rows], &mut apart, |batch, _, _| {
+        let read = open.read(&["series_id", "unit"], &open.all_rows(), &mut apart, |batch, _, _| {
             let columns = Columns(batch);
             let Some(series) = columns.numbers::<UInt64Type>("series_id") else { return Ok(()) };
             let names = columns.texts("unit");

@@ -251,7 +251,7 @@ impl Walk<'_> {
         // Without a filter every block of an inner file counts: no index need be asked.
         if self.matcher.is_all() && self.range.covers(unit.1.min_time, unit.1.max_time) {
             let open = question.engine.open_unit(unit.1, scan)?;
-            return self.read(&open, unit, columns, vec![0..unit.1.rows], scan, take);
+            return self.read(&open, unit, columns, open.all_rows(), scan, take);
         }
         let Some((open, blocks)) = self.open(question, unit.1, scan)? else { return Ok(()) };
         match blocks.is_empty() {

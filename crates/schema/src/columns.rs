@@ -190,10 +190,9 @@ fn fields(table: Table) -> Vec<Field> {
         Table::Logs => log_fields(),
         Table::Spans => span_fields(),
         Table::Series => series_fields(),
-        Table::Points => with_point_head(vec![
-            optional("value", DataType::Float64),
-            optional("value_int", DataType::Int64),
-        ]),
+        Table::Points => {
+            with_point_head(vec![optional("value", DataType::Float64), optional("value_int", DataType::Int64)])
+        }
         Table::Histograms => with_point_head(vec![
             required("count", counts()),
             optional("sum", DataType::Float64),

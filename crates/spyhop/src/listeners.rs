@@ -77,11 +77,9 @@ fn complaint(Wanted { address, variable }: Wanted<'_>, error: &io::Error) -> Str
 
 /// How descriptors of the listeners are renumbered in a child, and their count as `LISTEN_FDS` has it.
 pub(crate) fn mappings(listeners: &[TcpListener]) -> io::Result<Vec<FdMapping>> {
-    let mut child_fd = FIRST_DESCRIPTOR;
     let mut mappings = Vec::with_capacity(listeners.len());
-    for listener in listeners {
+    for (child_fd, listener) in (FIRST_DESCRIPTOR..).zip(listeners) {
         mappings.push(FdMapping { parent_fd: OwnedFd::from(listener.try_clone()?), child_fd });
-        child_fd += 1;
     }
     Ok(mappings)
 }

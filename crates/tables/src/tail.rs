@@ -166,7 +166,7 @@ impl SegmentTail {
 
     fn take_commits(&mut self, reader: &SegmentReader, end: End, bytes_max: usize) -> Result<bool, TablesError> {
         let mut commits = reader.read_from(self.offset, end)?;
-        while let Some(commit) = commits.next() {
+        for commit in commits.by_ref() {
             let commit = commit?;
             for part in commit.parts() {
                 let batch = match part.decode() {

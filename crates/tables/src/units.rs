@@ -127,7 +127,7 @@ impl Engine {
             None => {
                 // This is knowledge about the file, not part of looking for the answer.
                 let mut apart = scan.fork();
-                let keys = Arc::new(self.open_unit(unit, &mut apart)?.resource_keys(unit, &mut apart)?);
+                let keys = Arc::new(self.open_unit(unit, &mut apart)?.resource_keys(&mut apart)?);
                 scan.cost.bytes_scanned += apart.cost.bytes_scanned;
                 if let Some(id) = unit.file_id() {
                     let bytes = keys.iter().map(|key| key.len() + 64).sum::<usize>() + 64;
@@ -237,11 +237,16 @@ impl OpenUnit {
         }
     }
 
+    /// Every row, as [`OpenUnit::read`] takes them.
+    pub fn all_rows(&self) -> Vec<Range<usize>> {
+        std::iter::once(0..self.rows).collect()
+    }
+
     /// Names of all resource attributes of the unit's rows.
-    fn resource_keys(&self, unit: &Unit, scan: &mut Scan) -> Result<HashSet<String>, TablesError> {
+    fn resource_keys(&self, scan: &mut Scan) -> Result<HashSet<String>, TablesError> {
         let mut keys = HashSet::new();
         let mut seen: Vec<ArrayRef> = Vec::new();
-        self.read(&["resource"], &[0..unit.rows], scan, |batch, _, _| {
+        self.read(&["resource"], &self.all_rows(), scan, |batch, _, _| {
             let Some(column) = batch.column_by_name("resource").and_then(|column| column.as_any_dictionary_opt())
             else {
                 return Ok(());

@@ -255,7 +255,8 @@ impl Folder {
         let id = self.catalog.draw_file_ids(1).await.expect("drawn");
         let partition = Partition { tenant: TenantId::default(), table, hour: Hour::of(times[0]) };
         let path = self.layout.files_path(&partition, id, Name::Live);
-        let written = store::write_parquet(&partition, &[batch.clone()], &path, &ParquetSettings::default());
+        let written =
+            store::write_parquet(&partition, std::slice::from_ref(&batch), &path, &ParquetSettings::default());
         let written = written.expect("written");
         for (sidecar, bytes) in sidecars(table, &batch, &times) {
             store::put_durable(&self.layout.sidecar_path(&partition, id, sidecar), &bytes).expect("written");

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use axum::body::Body;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 
 use super::problem::Refusal;
@@ -30,19 +30,19 @@ pub(crate) fn add_headers(mut answer: Response) -> Response {
 }
 
 /// Refuses what a page of somebody else sends through a browser. `hosts` is `None` where any host name may ask.
-pub(crate) fn check(request: &Request<Body>, hosts: Option<&[String]>) -> Result<(), Response> {
+pub(crate) fn check(request: &Request<Body>, hosts: Option<&[String]>) -> Result<(), Refusal> {
     let host = host(request.uri(), request.headers());
     if let (Some(allowed), Some(host)) = (hosts, host)
         && !is_own_name(host_name(host), allowed)
     {
         let detail = "this server listens on loopback and answers to 'localhost' and addresses only; \
             set SPYHOP_API_ALLOWED_HOSTS to let it answer to other names";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, detail).into_response());
+        return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if !is_read && !is_same_origin(request.headers(), host) {
         let detail = "requests from pages of another origin are refused";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, detail).into_response());
+        return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
     }
     Ok(())
 }

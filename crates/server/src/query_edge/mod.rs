@@ -141,7 +141,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
 async fn guarded(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     match guard::check(&request, edge.settings.allowed_hosts.as_deref()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 

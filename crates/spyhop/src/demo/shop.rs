@@ -159,7 +159,7 @@ pub(super) struct Journey {
 }
 
 /// About how many spans and log records a journey makes; a test measures it.
-pub(super) const RECORDS_PER_JOURNEY: f64 = 14.6;
+pub(super) const RECORDS_PER_JOURNEY: f64 = 9.1;
 
 /// In a bad minute payment's bank is slow and fails often: the last of every three.
 pub(super) fn is_bad_minute(time_unix_nano: i64) -> bool {

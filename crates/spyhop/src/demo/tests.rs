@@ -30,8 +30,10 @@ fn spans_hang_together() {
         assert_eq!(played.spans.iter().filter(|span| span.parent_span_id.is_none()).count(), 1, "one root");
         for span in &played.spans {
             assert!(span.end_unix_nano > span.start_unix_nano, "{}", span.name);
-            let texts = format!("{} {:?}", span.name, span.attributes);
-            assert!(!texts.contains("{customer}\"") && !texts.contains("{error}"), "{texts}");
+            for (key, value) in &span.attributes {
+                let is_template = matches!(*key, "http.route" | "url.template");
+                assert!(is_template || !format!("{value:?}").contains('{'), "{key} {value:?}");
+            }
             let Some(parent) = span.parent_span_id.map(|id| by_id[&id]) else { continue };
             assert!(span.start_unix_nano >= parent.start_unix_nano, "{} begins in {}", span.name, parent.name);
             if span.kind != Kind::Consumer {
@@ -42,7 +44,11 @@ fn spans_hang_together() {
             let span = by_id[&log.span_id];
             assert_eq!(log.trace_id, span.trace_id);
             assert!((span.start_unix_nano..=span.end_unix_nano).contains(&log.time_unix_nano), "{}", log.body);
-            assert!(!log.body.contains("{customer}") && !log.body.contains("{ms}"), "{}", log.body);
+            assert!(
+                !log.body.contains("{customer}") && !log.body.contains("{ms}") && !log.body.contains("{error}"),
+                "{}",
+                log.body
+            );
         }
     }
 }
@@ -52,7 +58,7 @@ fn there_is_something_to_look_at() {
     let journeys = journeys(2, 20_000);
     let records: usize = journeys.iter().map(|played| played.spans.len() + played.logs.len()).sum();
     let average = records as f64 / journeys.len() as f64;
-    assert!((average - shop::RECORDS_PER_JOURNEY).abs() < 0.5, "{average} records a journey");
+    assert!((average - shop::RECORDS_PER_JOURNEY).abs() < 0.2, "{average} records a journey");
     let services: BTreeSet<usize> =
         journeys.iter().flat_map(|played| &played.spans).map(|span| span.pod.service).collect();
     assert_eq!(services.len(), 6);

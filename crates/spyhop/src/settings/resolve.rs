@@ -175,15 +175,13 @@ fn value_text(value: &toml::Value) -> Option<String> {
 /// Variables that begin like ours and are not settings: of Kubernetes, of the build, of tests, of this module.
 fn is_foreign(variable: &str) -> bool {
     const OTHERS: [&str; 6] =
-        ["SPYHOP_CONFIG", "SPYHOP_SUPERVISED", "SPYHOP_FAULT", "SPYHOP_UI_DIST", "SPYHOP_BINARY", "SPYHOP_BENCH"];
+        ["SPYHOP_CONFIG", "SPYHOP_SUPERVISED", "SPYHOP_UI_DIST", "SPYHOP_BINARY", "SPYHOP_URL", "SPYHOP_OTLP_URL"];
+    const PREFIXES: [&str; 3] = ["SPYHOP_FAULT", "SPYHOP_TEST_", "SPYHOP_BENCH"];
     let kubernetes = variable.ends_with("_SERVICE_HOST")
         || variable.contains("_SERVICE_PORT")
         || variable.ends_with("_PORT")
         || variable.split_once("_PORT_").is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()));
-    OTHERS.contains(&variable)
-        || variable.starts_with("SPYHOP_TEST_")
-        || variable.starts_with("SPYHOP_BENCH_")
-        || kubernetes
+    OTHERS.contains(&variable) || PREFIXES.iter().any(|prefix| variable.starts_with(prefix)) || kubernetes
 }
 
 fn unknown(name: &str, source: &Source) -> String {
@@ -287,6 +285,7 @@ mod tests {
         check("SPYHOP_PORT_4317_TCP_ADDR", true);
         check("SPYHOP_TEST_CHROMIUM", true);
         check("SPYHOP_FAULT", true);
+        check("SPYHOP_FAULT_ONCE", true);
         check("SPYHOP_REPORT_X", false);
         check("SPYHOP_DATA", false);
     }

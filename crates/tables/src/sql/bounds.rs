@@ -86,7 +86,7 @@ mod tests {
     fn filters_bound_the_time() {
         let at = |time: i64| Expr::Literal(ScalarValue::TimestampNanosecond(Some(time), None), None);
         let check = |filter: Expr, start: Option<i64>, end: Option<i64>| {
-            assert_eq!(time_range(&[filter.clone()], "time"), TimeRange { start, end }, "{filter}");
+            assert_eq!(time_range(std::slice::from_ref(&filter), "time"), TimeRange { start, end }, "{filter}");
         };
         check(col("time").gt_eq(at(5)), Some(5), None);
         check(col("time").lt(at(9)).and(col("time").gt(at(5))), Some(5), Some(9));
