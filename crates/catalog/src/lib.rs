@@ -16,7 +16,7 @@
 //!   removed stays listed as removed until the reaper has deleted the object.
 //! - A swap commits only while its lease epoch is current and each of its inputs is live.
 //!
-//! Layout of the code: [`sql`] holds the statements that SQLite and PostgreSQL share, [`sqlite`] what is SQLite's own
+//! Layout of the code: `sql` holds the statements that SQLite and PostgreSQL share, `sqlite` what is SQLite's own
 //! (definitions, connection, error codes); the operations are methods of [`Catalog`], one module a subject.
 
 mod error;

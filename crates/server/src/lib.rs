@@ -1,6 +1,6 @@
 //! The network edges: OTLP in over gRPC and HTTP, and the query API with the UI.
 //!
-//! Both edges are axum routers; [`serve`] runs one on listeners that somebody else opened. The edges translate:
+//! Both edges are axum routers; [`serve()`] runs one on listeners that somebody else opened. The edges translate:
 //! protocol in, one call of `ingest` or `query`, answer or error out. No state of theirs outlives a request but
 //! counters.
 //!

@@ -5,7 +5,7 @@
 //! data folder of its own, which outlives kills and restarts.
 //!
 //! Invariants: nothing here reads the product's crates but `api`, so a test sees what a client sees. A test that
-//! cannot run says so through [`skip`], never silently.
+//! cannot run says so through [`skip()`], never silently.
 
 mod client;
 mod logs;

@@ -60,7 +60,7 @@ impl Default for SqlLimits {
             rows_max: 10_000,
             bytes_max: 32 << 20,
             planning: Duration::from_secs(10),
-            overdue: Duration::from_secs(30),
+            overdue: Duration::from_secs(2),
         }
     }
 }

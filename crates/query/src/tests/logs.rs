@@ -1,3 +1,5 @@
+//! Log search and histogram against brute force, over files with and without sidecars and the journal's tail.
+
 use std::collections::BTreeMap;
 
 use api::filter::{Target, parse};

@@ -1,3 +1,5 @@
+//! SQL: values, guards, and questions that would overflow what they run in.
+
 use std::time::{Duration, Instant};
 
 use api::{SqlAnswer, SqlRequest};

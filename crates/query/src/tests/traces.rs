@@ -1,3 +1,5 @@
+//! Traces by id, trace search and services against brute force.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::TraceSummary;

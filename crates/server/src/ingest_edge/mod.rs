@@ -2,8 +2,8 @@
 //!
 //! One dispatcher serves both protocols: a request with a gRPC content type is a call, anything else is HTTP.
 //! Paths are normalised first (`//v1/logs`, `/v1/logs/`). Both protocols end in one function that reads the body
-//! under the byte budget, inflates it and hands it to `ingest` ([`body`]), and in one enum of what can go wrong
-//! ([`error`]).
+//! under the byte budget, inflates it and hands it to `ingest` (`body`), and in one enum of what can go wrong
+//! (`error`).
 
 mod base64;
 mod body;

@@ -1,8 +1,8 @@
 //! The edge of the query role: the native API, health, `/metrics`, and the UI.
 //!
 //! Handlers parse, make one call of `query`, and turn the answer into JSON. They run inside hyper's future of the
-//! request and never spawn, so a client that goes away ends its query. Every error is a problem ([`problem`]);
-//! endpoints that come later answer 501 and say so. [`ROUTES`] is the table that the 404, the parameter checks and
+//! request and never spawn, so a client that goes away ends its query. Every error is a problem (`problem`);
+//! endpoints that come later answer 501 and say so. `ROUTES` is the table that the 404, the parameter checks and
 //! the test of the OpenAPI document share.
 
 mod guard;

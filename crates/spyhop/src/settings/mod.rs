@@ -1,6 +1,6 @@
 //! Settings: one struct, resolved and parsed once (`design.md` §6), by the supervisor for all roles.
 //!
-//! [`keys`] holds every setting as data, [`resolve`] finds the text of each and where it came from, [`values`] knows
+//! [`keys`] holds every setting as data, [`mod@resolve`] finds the text of each and where it came from, [`values`] knows
 //! what texts are valid. A value that is wrong, or a key that does not exist, ends the command with one sentence and
 //! exit code 2.
 
