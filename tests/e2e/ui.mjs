@@ -72,7 +72,11 @@ const scenarios = {
     await page.locator(id("query-input")).fill("severity:>=error");
     await page.locator(id("query-input")).press("Enter");
     await page.waitForURL(/severity/);
-    await page.locator(id("log-row")).first().waitFor();
+    // Old rows stay until the answer is there; then every row is an error or worse.
+    await page.waitForFunction(() => {
+      const rows = [...document.querySelectorAll("[data-testid=log-row]")];
+      return rows.length > 0 && rows.every((row) => /^[\d:.\s-]*[EF]/.test(row.textContent));
+    });
     await page.locator(id("log-row")).first().click();
     await page.locator(id("log-detail")).waitFor();
     await shoot(page, "logs-detail-dark-1440");

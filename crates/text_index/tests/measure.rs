@@ -7,7 +7,8 @@ use std::time::Instant;
 use text_index::{Candidates, IndexBuilder, TermQuery, TextIndex, tokens};
 
 const LINES: usize = 131_072;
-const BLOCK_LINES: usize = 256;
+/// Block sizes compared; docs/adr/0002 chose from them.
+const BLOCK_LINES: [usize; 5] = [64, 128, 256, 512, 1024];
 
 fn hex(random: &mut fastrand::Rng, digits: usize) -> String {
     (0..digits).map(|_| char::from_digit(random.u32(..16), 16).unwrap_or('0')).collect()
@@ -54,14 +55,15 @@ fn measure() {
     let text_bytes: usize = lines.iter().map(String::len).sum();
     let per_line = |elapsed: std::time::Duration| elapsed.as_secs_f64() * 1e6 / LINES as f64;
     println!("{LINES} lines, {} bytes each", text_bytes / LINES);
-    for _ in 0..3 {
+    for block_lines in BLOCK_LINES {
+        println!("blocks of {block_lines} lines");
         let start = Instant::now();
         let mut count = 0;
         lines.iter().for_each(|line| tokens(line, |token| count += black_box(token).len().min(1)));
         let tokenized = start.elapsed();
         let start = Instant::now();
         let mut builder = IndexBuilder::new();
-        for (block, lines) in lines.chunks(BLOCK_LINES).enumerate() {
+        for (block, lines) in lines.chunks(block_lines).enumerate() {
             builder.add_block(lines, block as i64, block as i64, lines.len() as u32);
         }
         let added = start.elapsed();
