@@ -1,5 +1,6 @@
 //! All tests: unit tests, UI tests, then the shipped binary as a black box.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 
@@ -25,7 +26,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
             Step::cargo("running the unit tests of the workspace", &server_target)
                 .arg("test")
                 .args(product::SAME_FEATURES)
-                .args(["--lib", "--bins", "--no-fail-fast", "--"]),
+                .args(["--lib", "--bins", "--no-fail-fast"])
+                .args(crate_tests()?.iter().flat_map(|name| ["--test", name]))
+                .arg("--"),
         ),
         (
             "tests of xtask",
@@ -66,6 +69,23 @@ pub fn run(arguments: &[String]) -> Result<()> {
         bail!("failed: {}", failed.join(", "));
     }
     Ok(())
+}
+
+/// Names of the test binaries beside the crates' sources: `crates/*/tests/*.rs` and `crates/*/tests/*/main.rs`.
+///
+/// Naming them keeps the black-box tests, which need tools, out of that run without leaving a package out, which
+/// would change the features that dependencies are built with.
+fn crate_tests() -> Result<Vec<String>> {
+    let mut names = BTreeSet::new();
+    let crates = folders::root().join("crates");
+    for krate in fs::read_dir(&crates).with_context(|| format!("cannot read {}", crates.display()))? {
+        let Ok(entries) = fs::read_dir(krate?.path().join("tests")) else { continue };
+        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let is_test = path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file();
+            names.extend(path.file_stem().filter(|_| is_test).map(|stem| stem.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(names.into_iter().collect())
 }
 
 fn report(tools: &TestTools, counts: &mut TestCounts) -> Result<()> {
