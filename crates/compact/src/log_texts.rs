@@ -82,11 +82,14 @@ fn distinct<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use arrow::array::ArrayRef;
+    use model::Table;
 
     use super::*;
+    use crate::tests::rows::{Times, random_batch};
 
     #[test]
     fn every_text_of_a_row_is_given() {
@@ -111,5 +114,27 @@ mod tests {
         check(0..3, &["hello", "bye", "x\"y", "5", r#"[1,"z"]"#, "GET", "80", "/p"]);
         check(1..2, &["80", "/p"]);
         check(3..3, &[]);
+    }
+
+    /// What is indexed here is what `tables` searches, or the index would hide rows (I9).
+    #[test]
+    fn the_texts_are_those_that_searches_verify() {
+        let mut random = fastrand::Rng::with_seed(9);
+        for _ in 0..50 {
+            let times = Times { arrival: 1_795_289_400_000_000_000, spread_nanos: 1_000_000_000 };
+            let batch = random_batch(&mut random, Table::Logs, 40, times);
+            let (mut indexed, mut searched) = (BTreeSet::new(), BTreeSet::new());
+            LogTexts::new(&batch).each(0..40, |text| {
+                indexed.insert(text.to_owned());
+            });
+            let texts = tables::LogTexts::new(&batch);
+            (0..40).for_each(|row| {
+                texts.each(row, |text| {
+                    searched.insert(text.to_owned());
+                });
+            });
+            assert_eq!(indexed, searched);
+            assert!(!searched.is_empty());
+        }
     }
 }

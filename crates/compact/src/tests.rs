@@ -5,4 +5,4 @@ mod fixture;
 mod flushing;
 mod measure;
 mod reaping;
-mod rows;
+pub(crate) mod rows;

@@ -14,7 +14,7 @@ use crate::promoted::{PROMOTED, PROMOTED_RESOURCE, Promoted, PromotedType};
 ///
 /// - `logs`: `time` is the event time, else the observed, else the arrival time; `time_absent` is true where
 ///   the event time was zero. `body` is the text, or canonical JSON where `body_type` says the value was no
-///   string (1 bool, 2 int, 3 double, 4 bytes, 5 array, 6 key-value list, 7 empty or absent).
+///   string (1 bool, 2 int, 3 double, 4 bytes, 5 array, 6 key-value list, 7 empty); both are null where no body came.
 /// - `spans`: `start_time` like `time` above; `duration_nanos` is the raw end minus the raw start, signed.
 /// - `series`: one row per series and segment and hour; `series_id` is a hash of every other column but `time`.
 /// - `points`: `value` for doubles, `value_int` for integers, both null under "no recorded value".
