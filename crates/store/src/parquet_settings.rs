@@ -169,7 +169,7 @@ impl ParquetSettings {
                 (_, "time" | "value_int" | "count" | "bucket_counts") => {
                     ColumnRule::plain(Encoding::DELTA_BINARY_PACKED)
                 }
-                // Ids of threads may be many: a dictionary of them all costs 10 bytes a span, differences 3.
+                // Ids of threads may be many: a dictionary of them all cost 10 bytes a span.
                 (Table::Spans | Table::Logs, _) => ColumnRule {
                     dictionary_bytes_max: Some(SMALL_DICTIONARY_BYTES_MAX.min(self.dictionary_bytes_max)),
                     ..ColumnRule::plain(Encoding::DELTA_BINARY_PACKED).uncompressed()
