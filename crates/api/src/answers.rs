@@ -158,33 +158,6 @@ pub struct HistogramAnswer {
     pub completeness: Completeness,
 }
 
-/// One service.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ServiceSummary {
-    /// `service.name`.
-    pub name: String,
-    /// Spans in the range.
-    pub span_count: u64,
-    /// Spans with status error.
-    pub error_count: u64,
-    /// Log records in the range.
-    pub log_count: u64,
-    /// Newest record of any signal.
-    pub last_seen_unix_nano: UnixNano,
-}
-
-/// Services seen.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ServicesAnswer {
-    /// By name.
-    pub services: Vec<ServiceSummary>,
-    /// What the answer cost.
-    pub stats: Stats,
-    /// Whether it is all.
-    #[serde(flatten)]
-    pub completeness: Completeness,
-}
-
 /// A question in SQL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SqlRequest {
@@ -220,6 +193,19 @@ pub struct SqlAnswer {
     /// Whether it is all.
     #[serde(flatten)]
     pub completeness: Completeness,
+}
+
+/// New log records, as one event of the live tail sends them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TailEvent {
+    /// Oldest first.
+    pub logs: Vec<LogRecord>,
+    /// Records that matched since the last event and were left out, because they came faster than they may be sent.
+    #[serde(default)]
+    pub dropped: u64,
+    /// Why records may be missing, where they may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete_because: Vec<String>,
 }
 
 /// Counts of one signal since ingest started.

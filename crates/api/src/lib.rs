@@ -8,11 +8,18 @@
 
 mod answers;
 pub mod filter;
+mod metrics;
 pub mod paths;
 mod records;
+mod services;
 
 pub use answers::{
-    Column, Completeness, HistogramAnswer, HistogramBucket, IngestStatus, LogSearchAnswer, Problem, ServiceSummary,
-    ServicesAnswer, SignalCounts, SqlAnswer, SqlRequest, Stats, TraceAnswer, TraceSearchAnswer, TraceSummary,
+    Column, Completeness, HistogramAnswer, HistogramBucket, IngestStatus, LogSearchAnswer, Problem, SignalCounts,
+    SqlAnswer, SqlRequest, Stats, TailEvent, TraceAnswer, TraceSearchAnswer, TraceSummary,
 };
+pub use metrics::{MetricLine, MetricRangeAnswer, MetricSeries, MetricSeriesAnswer, MetricSummary, MetricsAnswer};
 pub use records::{Event, Exemplar, Link, LogRecord, Resource, Scope, Span, Status, UnixNano};
+pub use services::{
+    ErrorSample, Instance, MapEdge, MapNode, OperationSummary, OperationsAnswer, Red, RedSeries, ServiceAnswer,
+    ServiceMapAnswer, ServiceSummary, ServicesAnswer, StepRange,
+};

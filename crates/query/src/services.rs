@@ -44,6 +44,7 @@ pub(crate) fn services(
                 error_count: count.errors,
                 log_count: 0,
                 last_seen_unix_nano: UnixNano(count.last_seen),
+                ..ServiceSummary::default()
             },
         );
     }
