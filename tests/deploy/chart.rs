@@ -312,7 +312,8 @@ fn every_values_file_renders_what_it_says() -> TestResult {
         for fact in expect.facts {
             check_fact(expect.name, &four.objects, fact)?;
         }
-        let shown: Vec<String> = kinds_of(&four.objects).iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let shown: Vec<String> =
+            kinds_of(&four.objects).iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         eprintln!("{:<16} {:>2} objects: {}", expect.name, four.objects.len(), shown.join(", "));
     }
     eprintln!("{} values files by Helm 3 and 4 in {:.1} s", TABLE.len(), begun.elapsed().as_secs_f64());

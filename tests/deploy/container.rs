@@ -21,12 +21,25 @@ use crate::e2e::program;
 /// Memory of the container, as the chart limits it.
 const MEMORY_BYTES: u64 = 1 << 30;
 /// Largest image of a release, in bytes.
-const IMAGE_BYTES_MAX: u64 = 120 << 20;
+const IMAGE_BYTES_MAX: u64 = 150 << 20;
 
 /// Calls that Docker's and Kubernetes' default profile refuses, as far as a server might want one of them.
 const REFUSED_CALLS: &[&str] = &[
-    "bpf", "io_uring_enter", "io_uring_register", "io_uring_setup", "keyctl", "mount", "perf_event_open", "pivot_root",
-    "ptrace", "reboot", "setns", "swapon", "umount2", "unshare", "userfaultfd",
+    "bpf",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "keyctl",
+    "mount",
+    "perf_event_open",
+    "pivot_root",
+    "ptrace",
+    "reboot",
+    "setns",
+    "swapon",
+    "umount2",
+    "unshare",
+    "userfaultfd",
 ];
 
 /// The folder that `cargo xtask image` made.
@@ -66,7 +79,8 @@ fn the_image_holds_the_program_and_what_it_needs() -> TestResult {
         let metadata = fs::metadata(file)?;
         assert_eq!(metadata.permissions().mode() & 0o6000, 0, "{path} has a set-id bit");
         let is_library = path.contains(".so.") && path.starts_with("/usr/lib");
-        let is_text = ["/etc/", "/usr/share/doc/", "/var/lib/dpkg/status.d/"].iter().any(|place| path.starts_with(place));
+        let is_text =
+            ["/etc/", "/usr/share/doc/", "/var/lib/dpkg/status.d/"].iter().any(|place| path.starts_with(place));
         assert!(path == "/usr/bin/spyhop" || is_library || is_text || path.starts_with("/lib"), "{path} is not needed");
         bytes += metadata.len();
         beside += if path == "/usr/bin/spyhop" { 0 } else { metadata.len() };
@@ -235,12 +249,14 @@ fn config(root: &Path, image: &Image, data: Option<&Path>) -> Value {
     })
 }
 
-/// Why no container can be made here at all; nothing where it can.
-fn obstacle(runc: &Path) -> Result<Option<String>> {
-    let image = Image { entrypoint: vec!["/bin/true".into()], folder: "/".into(), ..Image::default() };
-    let mut probe = Container::start(runc, &config(Path::new("/"), &image, None))?;
+/// Why no container can be made here at all; nothing where it can. That the program cannot be run is no such reason.
+fn obstacle(runc: &Path, root: &Path) -> Result<Option<String>> {
+    let image = Image { command: vec!["--version".into()], folder: "/".into(), ..Image::read()? };
+    let mut probe = Container::start(runc, &config(root, &image, None))?;
     let status = probe.wait_for_exit(Duration::from_secs(20))?;
-    Ok((!status.success()).then(|| probe.log().trim().chars().take(200).collect()))
+    let said = probe.log();
+    let of_runc = said.contains("run failed") && !said.contains("exec");
+    Ok((!status.success() && of_runc).then(|| said.trim().chars().take(200).collect()))
 }
 
 /// A volume as Kubernetes prepares one: root's, writable by the group that `fsGroup` names, with what ext4 puts there.
@@ -264,14 +280,15 @@ async fn the_image_runs_without_root_on_a_read_only_root() -> TestResult {
         testkit::skip(NAME, "only root may make a container with runc");
         return Ok(());
     }
-    if let Some(reason) = obstacle(&runc)? {
+    let root = folder.join("root");
+    if let Some(reason) = obstacle(&runc, &root)? {
         testkit::skip(NAME, &format!("runc cannot make a container here: {reason}"));
         return Ok(());
     }
     let image = Image::read()?;
     let data = volume(&image)?;
     let begun = Instant::now();
-    let mut container = Container::start(&runc, &config(&folder.join("root"), &image, Some(data.path())))?;
+    let mut container = Container::start(&runc, &config(&root, &image, Some(data.path())))?;
     wait_until_healthy(&container, &image)?;
     eprintln!("healthy {} ms after runc began", begun.elapsed().as_millis());
     check_what_it_logs(&container);

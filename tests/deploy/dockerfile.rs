@@ -85,7 +85,7 @@ fn words(json: &str) -> Result<Vec<String>> {
 }
 
 #[test]
-fn the_last_stage_counts() -> anyhow::Result<()> {
+fn the_last_stage_counts() -> Result<()> {
     let image = parse(
         "# head\nFROM a AS b\nENV X=1\nUSER 1:1\nFROM scratch\nENV A=1 \\\n    # why\n    B=2\nUSER 7:8\nEXPOSE 1 2\n\
          HEALTHCHECK --interval=1s CMD [\"/x\", \"y\"]\nENTRYPOINT [\"/x\"]\nCMD [\"serve\"]\n",

@@ -72,8 +72,7 @@ async fn what_is_rendered_starts_and_becomes_ready() -> TestResult {
     // What the pod of `helm test` runs.
     let client = server.client();
     let pod = find(&objects, "Pod", "-test")?;
-    let arguments: Vec<&str> =
-        items(&pod["spec"]["containers"][0]["args"]).iter().filter_map(Value::as_str).collect();
+    let arguments: Vec<&str> = items(&pod["spec"]["containers"][0]["args"]).iter().filter_map(Value::as_str).collect();
     let urls = [("http://rel-spyhop:4318", client.otlp_http_url()), ("http://rel-spyhop:4319", client.api_url())];
     let arguments: Vec<String> = arguments
         .iter()
@@ -102,8 +101,7 @@ async fn health_says_why_a_server_is_not_ready() -> TestResult {
 }
 
 /// Settings that the chart sets by values of its own.
-const OF_THE_CHART: &[&str] =
-    &["data_dir", "shutdown_grace", "otlp.grpc_address", "otlp.http_address", "api.address"];
+const OF_THE_CHART: &[&str] = &["data_dir", "shutdown_grace", "otlp.grpc_address", "otlp.http_address", "api.address"];
 
 #[tokio::test]
 async fn the_chart_knows_the_settings_of_the_binary() -> TestResult {
