@@ -134,27 +134,28 @@ fn packed_bytes(root: &Path) -> Result<u64> {
 /// A container of runc. Killed and deleted when dropped.
 struct Container {
     runc: PathBuf,
+    /// Its own on this machine, since runc names the control group after it.
+    id: String,
     folder: TempDir,
     child: Child,
 }
 
 impl Container {
-    const ID: &str = "spyhop-test";
-
     fn start(runc: &Path, config: &Value) -> Result<Container> {
         let folder = tempfile::Builder::new().prefix("spyhop-container-").tempdir()?;
         fs::write(folder.path().join("config.json"), config.to_string())?;
         let log = File::create(folder.path().join("log"))?;
+        let id = format!("spyhop-test-{}", std::process::id());
         let child = runc_command(runc, folder.path())
             .args(["run", "--bundle"])
             .arg(folder.path())
-            .arg(Container::ID)
+            .arg(&id)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .context("cannot start runc")?;
-        Ok(Container { runc: runc.to_owned(), folder, child })
+        Ok(Container { runc: runc.to_owned(), id, folder, child })
     }
 
     fn runc(&self, arguments: &[&str]) -> Result<Output> {
@@ -163,18 +164,24 @@ impl Container {
 
     /// A further process in the container, as `kubectl exec` starts one.
     fn exec(&self, arguments: &[&str]) -> Result<Output> {
-        self.runc(&[&["exec", Container::ID], arguments].concat())
+        self.runc(&[&["exec", &self.id], arguments].concat())
     }
 
     /// Process id of the first process, as this machine sees it.
     fn pid(&self) -> Result<u32> {
-        let state: Value = serde_json::from_slice(&self.runc(&["state", Container::ID])?.stdout)?;
+        let state: Value = serde_json::from_slice(&self.runc(&["state", &self.id])?.stdout)?;
         let pid = state["pid"].as_u64().context("runc says no pid")?;
         Ok(u32::try_from(pid)?)
     }
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Sends the image's signal, which must be enough.
+    fn stop(&mut self, image: &Image) -> Result<ExitStatus> {
+        self.runc(&["kill", &self.id, image.stop_signal.trim_start_matches("SIG")])?;
+        self.wait_for_exit(Duration::from_secs(25))
     }
 
     fn wait_for_exit(&mut self, patience: Duration) -> Result<ExitStatus> {
@@ -193,7 +200,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        let _ = self.runc(&["delete", "--force", Container::ID]);
+        let _ = self.runc(&["delete", "--force", &self.id]);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -269,22 +276,28 @@ fn volume(image: &Image) -> Result<TempDir> {
     Ok(data)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_image_runs_without_root_on_a_read_only_root() -> TestResult {
-    const NAME: &str = "deploy::container::runs";
+/// runc and the image's root, where a container can be made; else the test is counted as skipped.
+fn runtime(test: &str) -> Result<Option<(PathBuf, PathBuf)>> {
+    let skip = |reason: &str| testkit::skip(&format!("deploy::container::{test}"), reason);
     let (Some(folder), Some(runc)) = (image_folder(), program("SPYHOP_TEST_RUNC")) else {
-        testkit::skip(NAME, "the image's files are not gathered, or there is no runc");
-        return Ok(());
+        skip("the image's files are not gathered, or there is no runc");
+        return Ok(None);
     };
     if !is_root() {
-        testkit::skip(NAME, "only root may make a container with runc");
-        return Ok(());
+        skip("only root may make a container with runc");
+        return Ok(None);
     }
     let root = folder.join("root");
     if let Some(reason) = obstacle(&runc, &root)? {
-        testkit::skip(NAME, &format!("runc cannot make a container here: {reason}"));
-        return Ok(());
+        skip(&format!("runc cannot make a container here: {reason}"));
+        return Ok(None);
     }
+    Ok(Some((runc, root)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_image_runs_without_root_on_a_read_only_root() -> TestResult {
+    let Some((runc, root)) = runtime("runs")? else { return Ok(()) };
     let image = Image::read()?;
     let data = volume(&image)?;
     let begun = Instant::now();
@@ -300,8 +313,7 @@ async fn the_image_runs_without_root_on_a_read_only_root() -> TestResult {
     assert!(compacted.status.success(), "{}\n{}", String::from_utf8_lossy(&compacted.stderr), container.log());
     say_memory(container.pid()?);
     let begun = Instant::now();
-    container.runc(&["kill", Container::ID, image.stop_signal.trim_start_matches("SIG")])?;
-    let status = container.wait_for_exit(Duration::from_secs(25))?;
+    let status = container.stop(&image)?;
     assert!(status.success(), "{status}\n{}", container.log());
     eprintln!("ended {} ms after {}", begun.elapsed().as_millis(), image.stop_signal);
     // The volume holds what was sent, and the user's files alone.
@@ -309,6 +321,22 @@ async fn the_image_runs_without_root_on_a_read_only_root() -> TestResult {
     let spans = server.client().sql_count("select count(*) from spans").await?;
     let logs = server.client().sql_count("select count(*) from logs").await?;
     assert!(spans > 100 && logs > 100, "{spans} spans and {logs} log records");
+    Ok(())
+}
+
+/// OpenShift chooses a user that no file knows, in the group of root, and gives it the volume by a further group.
+#[test]
+fn the_image_runs_as_a_user_that_it_does_not_know() -> TestResult {
+    const CHOSEN: u32 = 1_000_680_000;
+    let Some((runc, root)) = runtime("any_user")? else { return Ok(()) };
+    let image = Image { user: (CHOSEN, CHOSEN), ..Image::read()? };
+    let data = volume(&image)?;
+    let mut config = config(&root, &image, Some(data.path()));
+    config["process"]["user"] = json!({"uid": CHOSEN, "gid": 0, "additionalGids": [CHOSEN]});
+    let mut container = Container::start(&runc, &config)?;
+    wait_until_healthy(&container, &image)?;
+    let status = container.stop(&image)?;
+    assert!(status.success(), "{status}\n{}", container.log());
     Ok(())
 }
 
