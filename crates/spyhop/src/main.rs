@@ -8,6 +8,7 @@ mod clock;
 mod compact_now;
 mod demo;
 mod failure;
+mod health;
 mod listeners;
 mod locks;
 mod logging;
@@ -65,6 +66,17 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Ask a running server whether it is ready; the exit code says it.
+    Health {
+        /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
+        #[arg(long = "url", value_name = "URL")]
+        urls: Vec<String>,
+        /// Ask again for so many seconds.
+        #[arg(long, default_value_t = 0)]
+        wait_seconds: u64,
+        #[command(flatten)]
+        place: Place,
+    },
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +129,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
+        }
+        Command::Health { urls, wait_seconds, place } => {
+            let settings = Settings::new(&settings::resolve(place.config, place.data_dir)?);
+            health::run(&urls, &settings, Duration::from_secs(wait_seconds))
         }
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
