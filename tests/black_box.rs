@@ -6,6 +6,7 @@
 
 mod api;
 mod compat;
+mod conformance;
 mod e2e;
 mod faults;
 mod settings;

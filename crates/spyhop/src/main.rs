@@ -7,7 +7,9 @@
 mod clock;
 mod compact_now;
 mod demo;
+mod export;
 mod failure;
+mod import;
 mod listeners;
 mod locks;
 mod logging;
@@ -65,6 +67,15 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Write everything stored as OTLP/JSON lines; the server may run meanwhile.
+    Export {
+        #[command(flatten)]
+        arguments: export::ExportArguments,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Send OTLP/JSON lines, as export writes them, to a server.
+    Import(import::ImportArguments),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -118,6 +129,10 @@ fn run(command: Command) -> Result<(), Failure> {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
         }
+        Command::Export { arguments, place } => {
+            export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
+        }
+        Command::Import(arguments) => import::run(arguments),
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
             Ok(())
