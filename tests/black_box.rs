@@ -6,6 +6,7 @@
 
 mod api;
 mod compat;
+mod conformance;
 mod deploy;
 mod e2e;
 mod faults;

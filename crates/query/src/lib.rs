@@ -14,6 +14,7 @@
 
 mod columns;
 mod error;
+pub mod export;
 mod histogram;
 mod identity;
 mod log_search;

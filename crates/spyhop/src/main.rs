@@ -7,8 +7,13 @@
 mod clock;
 mod compact_now;
 mod demo;
+mod export;
 mod failure;
+<<<<<<< HEAD
 mod health;
+=======
+mod import;
+>>>>>>> conformance
 mod listeners;
 mod locks;
 mod logging;
@@ -66,6 +71,7 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+<<<<<<< HEAD
     /// Ask a running server whether it is ready; the exit code says it.
     Health {
         /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
@@ -77,6 +83,17 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+=======
+    /// Write everything stored as OTLP/JSON lines; the server may run meanwhile.
+    Export {
+        #[command(flatten)]
+        arguments: export::ExportArguments,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Send OTLP/JSON lines, as export writes them, to a server.
+    Import(import::ImportArguments),
+>>>>>>> conformance
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -130,10 +147,17 @@ fn run(command: Command) -> Result<(), Failure> {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
         }
+<<<<<<< HEAD
         Command::Health { urls, wait_seconds, place } => {
             let settings = Settings::new(&settings::resolve(place.config, place.data_dir)?);
             health::run(&urls, &settings, Duration::from_secs(wait_seconds))
         }
+=======
+        Command::Export { arguments, place } => {
+            export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
+        }
+        Command::Import(arguments) => import::run(arguments),
+>>>>>>> conformance
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
             Ok(())
