@@ -5,13 +5,17 @@
 //! failures are told together.
 
 mod content;
+mod credentials;
 mod grpc;
 mod json;
 mod network;
 mod outcome;
 mod paths;
+mod rates;
 mod records;
 mod refusals;
 mod round_trip;
 mod rows;
+mod stalled;
+mod tls;
 mod wire;

@@ -57,8 +57,9 @@ async fn what_cannot_be_decoded_is_refused_for_good() -> TestResult {
 #[tokio::test]
 async fn overload_asks_to_send_again_soon() -> TestResult {
     let settings = ServerSettings::default()
-        .with("SPYHOP_INGEST_REQUEST_BYTES_MAX", "1MiB")
-        .with("SPYHOP_INGEST_INFLIGHT_BYTES_MAX", "2MiB")
+        .with("SPYHOP_INGEST_REQUEST_BYTES_MAX", "900KiB")
+        // So small that it has no reserve for small requests.
+        .with("SPYHOP_INGEST_INFLIGHT_BYTES_MAX", "1800KiB")
         .with("SPYHOP_INGEST_ADMISSION_WAIT", "500ms")
         .with("SPYHOP_SERVER_BODY_IDLE_TIMEOUT", "10s");
     let server = Server::start(settings).await?;
@@ -66,7 +67,7 @@ async fn overload_asks_to_send_again_soon() -> TestResult {
     let client = server.client();
     let mut table = Table::new("X4-X9");
     // Uploads that stall just before their end hold nearly the whole budget: less is left than the probes need.
-    let body = log_protobuf(&vec![b'x'; 1_030_000]);
+    let body = log_protobuf(&vec![b'x'; 910_000]);
     let probe = log_json(&"x".repeat(60_000));
     let mut stalled = Vec::new();
     for _ in 0..2 {

@@ -31,6 +31,8 @@ pub struct SignalCounters {
 pub enum Refusal {
     /// No room in the byte budget or the queue.
     Overloaded,
+    /// A tenant or a service sends more than it may.
+    OverRate,
     /// The journal holds as much as it may; compact is behind.
     Backlog,
     /// The disk is down to its reserve.
@@ -46,6 +48,7 @@ impl Refusal {
     pub fn message(self) -> &'static str {
         match self {
             Refusal::Overloaded => "this server takes in as much as it can hold; send again later",
+            Refusal::OverRate => "more is sent than a limit of rate allows; send again later",
             Refusal::Backlog => "too much is waiting to be compacted; send again later",
             Refusal::DiskReserve => "the disk is nearly full; send again later",
             Refusal::Journal => "records cannot be made durable at the moment; send again later",

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use journal::Digest;
@@ -11,10 +11,12 @@ use otlp::Encoding;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::admission::{Admission, Budget};
+use crate::census::Census;
 use crate::counters::{IngestCounters, Refusal};
 use crate::limits::IngestLimits;
+use crate::rates::Rates;
 
-/// Bodies from this size on are hashed on a blocking thread.
+/// Bodies from this size on are counted and hashed on a blocking thread.
 const INLINE_DIGEST_BYTES_MAX: usize = 1024 * 1024;
 
 /// Why an export was not stored. None of its records is (so that a client that sends again duplicates nothing).
@@ -33,6 +35,14 @@ pub enum ExportError {
         retry_after: Duration,
         /// Why, in words for the developer of a client.
         reason: String,
+    },
+    /// A tenant or a service of it sends more than it may; send again later.
+    #[error("{message}")]
+    OverRate {
+        /// When to send again.
+        retry_after: Duration,
+        /// Which limit, and whose.
+        message: String,
     },
     /// It is not what it says it is. Sending it again is useless.
     #[error("{message}")]
@@ -97,6 +107,7 @@ pub(crate) struct Shared {
     pub(crate) limits: IngestLimits,
     pub(crate) budget: Budget,
     counters: Mutex<IngestCounters>,
+    rates: Mutex<Rates>,
     /// What the watch found: 0 nothing, 1 backlog, 2 disk.
     pub(crate) watch_refusal: AtomicU8,
     /// The last commit failed.
@@ -112,6 +123,7 @@ impl Shared {
     pub(crate) fn new(limits: IngestLimits) -> Shared {
         Shared {
             budget: Budget::new(limits.inflight_bytes_max),
+            rates: Mutex::new(Rates::new(limits.rates)),
             limits,
             counters: Mutex::default(),
             watch_refusal: AtomicU8::new(0),
@@ -183,6 +195,7 @@ impl Ingest {
             self.shared.counters().signal(signal).invalid_requests += 1;
             return Err(ExportError::TooLarge { message });
         }
+        self.check_rates(&tenant, signal, encoding, &body).await?;
         let digest = digest(&tenant, signal, encoding, &body).await;
         let (reply, answer) = oneshot::channel();
         let job = Job { tenant, signal, encoding, body, digest, reply, _admission: admission };
@@ -193,6 +206,32 @@ impl Ingest {
             Err(_) => return Err(self.shared.refuse(Refusal::Overloaded)),
         }
         answer.await.unwrap_or_else(|_| Err(self.shared.refuse(Refusal::Stopping)))
+    }
+
+    /// Refuses a request that is over a limit of rate before anything of it is read into columns. A resend counts
+    /// like any other request: what it costs is this check.
+    async fn check_rates(
+        &self,
+        tenant: &TenantId,
+        signal: Signal,
+        encoding: Encoding,
+        body: &Bytes,
+    ) -> Result<(), ExportError> {
+        let limits = &self.shared.limits.rates;
+        if !limits.are_on() {
+            return Ok(());
+        }
+        let census = match limits.is_census_needed() {
+            true => census(signal, encoding, body).await,
+            false => Census::default(),
+        };
+        let mut rates = self.shared.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = rates.admit(tenant, body.len(), &census, Instant::now());
+        drop(rates);
+        admitted.map_err(|over| {
+            *self.shared.counters().refused.entry(Refusal::OverRate).or_default() += 1;
+            ExportError::OverRate { retry_after: over.retry_after, message: over.to_string() }
+        })
     }
 
     /// Whether exports are being taken in and made durable.
@@ -216,6 +255,18 @@ impl Ingest {
             Some(refusal) => Err(self.shared.refuse(refusal)),
             None => Ok(()),
         }
+    }
+}
+
+async fn census(signal: Signal, encoding: Encoding, body: &Bytes) -> Census {
+    if body.len() < INLINE_DIGEST_BYTES_MAX {
+        return Census::of(signal, encoding, body);
+    }
+    let owned = body.clone();
+    match tokio::task::spawn_blocking(move || Census::of(signal, encoding, &owned)).await {
+        Ok(census) => census,
+        // Only a runtime that shuts down gets here.
+        Err(_) => Census::of(signal, encoding, body),
     }
 }
 

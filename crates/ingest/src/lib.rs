@@ -12,12 +12,14 @@
 //! the catalog and the disk beside it.
 
 mod admission;
+mod census;
 mod committer;
 mod counters;
 mod decompress;
 mod export;
 mod group;
 mod limits;
+mod rates;
 mod watch;
 
 #[cfg(test)]
@@ -39,6 +41,7 @@ pub use counters::{IngestCounters, Refusal, SignalCounters};
 pub use decompress::decompress;
 pub use export::{ExportError, ExportRequest, ExportResponse, Ingest};
 pub use limits::IngestLimits;
+pub use rates::RateLimits;
 
 use committer::Committer;
 use export::{Message, Shared};

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use otlp::DecodeLimits;
 
+use crate::rates::RateLimits;
+
 /// Bounds of ingest (I7). Beyond each of them there is a refusal that clients understand.
 #[derive(Debug, Clone)]
 pub struct IngestLimits {
@@ -15,6 +17,8 @@ pub struct IngestLimits {
     pub admission_wait: Duration,
     /// After how long a refused client is to send again.
     pub retry_after: Duration,
+    /// How much a tenant and a service may send a second.
+    pub rates: RateLimits,
     /// Requests waiting for a commit.
     pub queue_requests_max: usize,
     /// Requests of one commit.
@@ -38,6 +42,7 @@ impl Default for IngestLimits {
             inflight_bytes_max: 256 * 1024 * 1024,
             admission_wait: Duration::from_secs(5),
             retry_after: Duration::from_secs(2),
+            rates: RateLimits::default(),
             queue_requests_max: 4096,
             commit_requests_max: 1024,
             commit_body_bytes_max: 8 * 1024 * 1024,

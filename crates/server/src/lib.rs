@@ -12,12 +12,18 @@
 //! in the request's encoding; every error of the query edge is an RFC 9457 problem; dropping a request's future,
 //! as hyper does when its client goes away, drops the work it waits for.
 
+mod connection;
+mod credentials;
 mod idle;
 pub mod ingest_edge;
+mod linger;
 pub mod query_edge;
 mod serve;
 pub mod status;
+mod tls;
 
+pub use credentials::{Credentials, Scope, Secrets};
 pub use ingest_edge::{Cors, EdgeCounters, IngestEdge, ingest_router};
 pub use query_edge::{QueryEdge, query_router};
 pub use serve::{ServeLimits, serve};
+pub use tls::{Tls, TlsError, TlsFiles, TlsProbe, TlsVersion};

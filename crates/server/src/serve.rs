@@ -1,8 +1,9 @@
 //! Serves a router on listeners that are already open, HTTP/1.1 and HTTP/2 with prior knowledge on each.
 //!
-//! Bounds (I7): connections in all, streams a connection, buffers a connection, and the time a connection may lie
-//! silent, first byte included. A connection over the bound waits in the kernel's queue. On shutdown accepting
-//! stops, answers in flight are finished within the grace, HTTP/2 clients are told to go away.
+//! Bounds (I7): connections in all, streams a connection, buffers a connection, the time a connection may lie
+//! silent, first byte included, and how old it may get (`connection`). A connection over the bound waits in the
+//! kernel's queue. On shutdown accepting stops, answers in flight are finished within the grace, HTTP/2 clients are
+//! told to go away.
 
 use std::future::Future;
 use std::io;
@@ -10,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
-use crate::idle::IdleTimeout;
+use crate::connection::Terms;
+use crate::tls::Tls;
 
 /// Bounds on connections.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub struct ServeLimits {
     /// Time without a byte in either direction after which a connection is closed; also the longest a client may
     /// take to send a request's head.
     pub idle_timeout: Duration,
+    /// Age at which a client is asked to connect anew, so that load balancers can spread it; none where absent.
+    pub connection_age_max: Option<Duration>,
+    /// Time that requests in flight have then.
+    pub connection_age_grace: Duration,
     /// Time that answers in flight have at shutdown.
     pub drain_max: Duration,
 }
@@ -39,6 +44,8 @@ impl Default for ServeLimits {
             connections_max: 2048,
             streams_per_connection_max: 1000,
             idle_timeout: Duration::from_secs(60),
+            connection_age_max: None,
+            connection_age_grace: Duration::from_secs(30),
             drain_max: Duration::from_secs(15),
         }
     }
@@ -53,7 +60,8 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves until `shutdown` is ready, then drains. Needs a tokio runtime with time and I/O.
+/// Serves until `shutdown` is ready, then drains. Needs a tokio runtime with time and I/O. With `tls`, nothing else is
+/// spoken on any of the listeners.
 ///
 /// # Errors
 /// When a listener cannot be handed to the runtime.
@@ -61,15 +69,20 @@ pub async fn serve(
     listeners: Vec<std::net::TcpListener>,
     router: Router,
     limits: ServeLimits,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let permits = Arc::new(Semaphore::new(limits.connections_max));
     let (stop, stopped) = watch::channel(false);
-    let mut loops = tokio::task::JoinSet::new();
+    let mut loops = JoinSet::new();
+    if let Some(tls) = tls.clone() {
+        loops.spawn(tls.run(stopped.clone()));
+    }
+    let terms = Arc::new(Terms { builder: connection_builder(&limits), router, limits, tls });
     for listener in listeners {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        loops.spawn(accept_loop(listener, router.clone(), limits.clone(), permits.clone(), stopped.clone()));
+        loops.spawn(accept_loop(listener, terms.clone(), permits.clone(), stopped.clone()));
     }
     shutdown.await;
     stop.send_replace(true);
@@ -79,37 +92,31 @@ pub async fn serve(
 
 async fn accept_loop(
     listener: TcpListener,
-    router: Router,
-    limits: ServeLimits,
+    terms: Arc<Terms>,
     permits: Arc<Semaphore>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let graceful = GracefulShutdown::new();
-    let builder = Arc::new(connection_builder(&limits));
+    let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
             _ = stopped.wait_for(|stop| *stop) => break,
+            Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &permits) => accepted,
         };
         let Some((stream, permit)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
-        let watcher = graceful.watcher();
-        let builder = builder.clone();
-        let idle_timeout = limits.idle_timeout;
-        tokio::spawn(async move {
-            let stream = TokioIo::new(IdleTimeout::new(stream, idle_timeout));
-            let connection = builder.serve_connection(stream, service).into_owned();
-            if let Err(error) = watcher.watch(connection).await {
-                tracing::debug!(%error, "connection closed");
-            }
+        let (terms, stopped) = (terms.clone(), stopped.clone());
+        connections.spawn(async move {
+            terms.serve(stream, stopped).await;
             drop(permit);
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain_max, graceful.shutdown()).await.is_err() {
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(terms.limits.drain_max, drained).await.is_err() {
         tracing::warn!("connections still open after the grace are cut");
     }
+    // What is left ends with the set.
 }
 
 async fn accept(

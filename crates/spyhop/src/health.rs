@@ -1,16 +1,19 @@
 //! `spyhop health`: asks a running server's `/readyz`, for health checks where there is no shell and no curl.
 //!
 //! The exit code is the answer: 0 when every server asked is ready, 1 when one is not. Without `--url` it asks the
-//! server that these settings describe, OTLP's port and the API's.
+//! server that these settings describe, OTLP's port and the API's. Over TLS it asks the server of these settings alone,
+//! which it knows by its certificate.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use server::TlsProbe;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::failure::Failure;
@@ -33,18 +36,31 @@ pub(crate) fn run(urls: &[String], settings: &Settings, wait_max: Duration) -> R
         urls => urls.to_vec(),
     };
     let targets = targets.iter().map(|url| target(url)).collect::<Result<Vec<Uri>, Failure>>()?;
+    let tls = settings.tls.as_ref().map(TlsProbe::load).transpose().map_err(|error| Failure::new(error.to_string()))?;
+    if let Some(target) = targets.iter().find(|target| target.scheme_str() == Some("https") && tls.is_none()) {
+        return Err(Failure::usage(format!(
+            "{target} is asked over TLS with the certificate of that server: set SPYHOP_TLS_CERTIFICATE and SPYHOP_TLS_KEY \
+             as it has them"
+        )));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(ask_all(&targets, Instant::now() + wait_max))
+    let asker = Asker { plain: Client::builder(TokioExecutor::new()).build_http(), tls };
+    runtime.block_on(ask_all(&asker, &targets, Instant::now() + wait_max))
 }
 
-async fn ask_all(targets: &[Uri], deadline: Instant) -> Result<(), Failure> {
-    let client = Client::builder(TokioExecutor::new()).build_http();
+/// Asks over plain HTTP and over TLS.
+struct Asker {
+    plain: Client<HttpConnector, Empty<Bytes>>,
+    tls: Option<TlsProbe>,
+}
+
+async fn ask_all(asker: &Asker, targets: &[Uri], deadline: Instant) -> Result<(), Failure> {
     for target in targets {
         loop {
-            let Err(reason) = ask(&client, target).await else { break };
+            let Err(reason) = ask(asker, target).await else { break };
             if Instant::now() + PAUSE > deadline {
                 return Err(Failure::new(format!("{target} is not ready: {reason}")));
             }
@@ -55,10 +71,15 @@ async fn ask_all(targets: &[Uri], deadline: Instant) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn ask(client: &Client<HttpConnector, Empty<Bytes>>, target: &Uri) -> Result<(), String> {
-    let request = Request::get(target).body(Empty::new()).map_err(|error| error.to_string())?;
+async fn ask(asker: &Asker, target: &Uri) -> Result<(), String> {
     let exchange = async {
-        let answer = client.request(request).await.map_err(|error| chain(&error))?;
+        let answer = match &asker.tls {
+            Some(tls) if target.scheme_str() == Some("https") => ask_over_tls(tls, target).await?,
+            _ => {
+                let request = Request::get(target).body(Empty::new()).map_err(|error| error.to_string())?;
+                asker.plain.request(request).await.map_err(|error| chain(&error))?
+            }
+        };
         let status = answer.status();
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         Ok((status, body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default()))
@@ -69,6 +90,19 @@ async fn ask(client: &Client<HttpConnector, Empty<Bytes>>, target: &Uri) -> Resu
         Ok(Err(reason)) => Err(reason),
         Err(_) => Err(format!("no answer within {} s", ANSWER_MAX.as_secs())),
     }
+}
+
+async fn ask_over_tls(tls: &TlsProbe, target: &Uri) -> Result<Response<Incoming>, String> {
+    let authority = target.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let address = if target.port().is_some() { authority.to_owned() } else { format!("{authority}:443") };
+    let stream = tls.connect(&address).await.map_err(|error| chain(&error))?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| chain(&error))?;
+    let request = Request::get(target.path()).header(header::HOST, authority).body(Empty::<Bytes>::new());
+    let asked = sender.send_request(request.map_err(|error| error.to_string())?);
+    // The connection ends with this command.
+    tokio::spawn(connection);
+    asked.await.map_err(|error| chain(&error))
 }
 
 /// An error and what caused it; hyper's own words alone are "client error (Connect)".
@@ -88,8 +122,9 @@ fn shown(text: &str) -> String {
 
 /// The server that the settings describe.
 fn of_settings(settings: &Settings) -> Vec<String> {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
     [&settings.otlp.http_address, &settings.api.address]
-        .map(|address| format!("http://{}", reachable(address)))
+        .map(|address| format!("{scheme}://{}", reachable(address)))
         .to_vec()
 }
 
@@ -107,12 +142,14 @@ fn target(url: &str) -> Result<Uri, Failure> {
     let wrong =
         || Failure::usage(format!("--url is '{url}': write the address of a server such as http://127.0.0.1:4318"));
     let uri: Uri = url.parse().map_err(|_| wrong())?;
-    let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(wrong()) };
+    let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(wrong());
+    };
     let path = match uri.path() {
         "" | "/" => "/readyz",
         path => path,
     };
-    format!("http://{authority}{path}").parse().map_err(|_| wrong())
+    format!("{scheme}://{authority}{path}").parse().map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -127,7 +164,8 @@ mod tests {
         check("http://spyhop:4318", Some("http://spyhop:4318/readyz"));
         check("http://spyhop:4318/", Some("http://spyhop:4318/readyz"));
         check("http://[::1]:4319/livez", Some("http://[::1]:4319/livez"));
-        check("https://spyhop:4318", None);
+        check("https://spyhop:4318", Some("https://spyhop:4318/readyz"));
+        check("ftp://spyhop:4318", None);
         check("spyhop:4318", None);
         check("", None);
     }

@@ -1,13 +1,15 @@
 //! What comes before any role runs: the data folder, its catalog, and what a person is told.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use catalog::{Catalog, CatalogError};
+use server::status::RoleStatus;
+use server::{Credentials, Scope, Tls};
 use store::{Layout, StoreError};
 
 use crate::failure::Failure;
-use crate::logging;
 use crate::settings::Settings;
+use crate::{clock, logging};
 
 /// Room for the catalog and its write-ahead log.
 const CATALOG_BYTES: u64 = 8 << 20;
@@ -37,6 +39,19 @@ pub(crate) async fn prepare_data_folder(settings: &Settings) -> Result<(), Failu
     Ok(())
 }
 
+/// TLS as the settings have it, if they do.
+pub(crate) fn load_tls(settings: &Settings) -> Result<Option<Tls>, Failure> {
+    settings.tls.clone().map(Tls::load).transpose().map_err(Failure::cannot_start)
+}
+
+/// What TLS adds to the status of a role.
+pub(crate) fn report_tls(tls: Option<&Tls>, out: &mut RoleStatus) {
+    if let Some(tls) = tls {
+        out.metrics.extend(tls.metrics());
+        out.remarks.extend(tls.remarks(clock::now_unix_nano() / 1_000_000_000));
+    }
+}
+
 /// The journal keeps two segments preallocated, so a disk without that much room cannot take a single export; this
 /// says so before anything listens.
 fn check_space(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
@@ -57,7 +72,7 @@ fn check_space(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
 pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[TcpListener]) {
     let shown = |listener: Option<&TcpListener>| listener.and_then(|listener| listener.local_addr().ok());
     let (grpc, http, api) = (shown(ingest.first()), shown(ingest.get(1)), shown(query.first()));
-    let text = |address: Option<std::net::SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
+    let text = |address: Option<SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
     tracing::info!(
         otlp_grpc = text(grpc),
         otlp_http = text(http),
@@ -66,15 +81,11 @@ pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[Tcp
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-    let open = [grpc, http, api].into_iter().flatten().any(|address| !address.ip().is_loopback());
-    if open {
-        tracing::warn!(
-            "listening beyond this machine, and authentication is off: anyone who reaches it may send and ask"
-        );
-    }
-    let url = |address: Option<std::net::SocketAddr>| match address {
-        Some(address) if address.ip().is_unspecified() => format!("http://localhost:{}", address.port()),
-        Some(address) => format!("http://{address}"),
+    warn_of_open_doors(settings, [grpc, http], api);
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let url = |address: Option<SocketAddr>| match address {
+        Some(address) if address.ip().is_unspecified() => format!("{scheme}://localhost:{}", address.port()),
+        Some(address) => format!("{scheme}://{address}"),
         None => "not here".to_owned(),
     };
     logging::print_to_terminal(&format!(
@@ -86,4 +97,24 @@ pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[Tcp
         url(grpc),
         settings.data_dir.display()
     ));
+}
+
+/// Says what anyone can do who reaches this machine.
+fn warn_of_open_doors(settings: &Settings, otlp: [Option<SocketAddr>; 2], api: Option<SocketAddr>) {
+    let credentials = Credentials::new(&settings.auth);
+    let is_beyond = |address: &Option<SocketAddr>| address.is_some_and(|address| !address.ip().is_loopback());
+    let (otlp, api) = (otlp.iter().any(is_beyond), is_beyond(&api));
+    let (send, ask) = (otlp && !credentials.guards(Scope::Send), api && !credentials.guards(Scope::Read));
+    let may = match (send, ask) {
+        (true, true) => "send and ask",
+        (true, false) => "send",
+        (false, true) => "ask",
+        (false, false) => {
+            if (otlp || api) && settings.tls.is_none() {
+                tracing::warn!("listening beyond this machine without TLS: tokens and passwords travel in the clear");
+            }
+            return;
+        }
+    };
+    tracing::warn!("listening beyond this machine, and authentication is off: anyone who reaches it may {may}");
 }

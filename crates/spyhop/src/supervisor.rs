@@ -48,6 +48,8 @@ pub(crate) fn run(resolved: &Resolved, settings: &Settings) -> Result<(), Failur
 
 async fn supervise(resolved: &Resolved, settings: &Settings) -> Result<(), Failure> {
     let shutdown = Shutdown::listen()?;
+    // Children read the files themselves; here they are only found to be good or not, in one sentence.
+    start::load_tls(settings)?;
     start::prepare_data_folder(settings).await?;
     let ingest = listeners::open(&listeners::ingest_addresses(settings))?;
     let query = listeners::open(&listeners::query_addresses(settings))?;

@@ -13,6 +13,7 @@ mod logs;
 mod metrics;
 mod otlp_json;
 mod payload;
+pub mod pki;
 mod processes;
 mod random;
 pub mod random_otlp;
@@ -20,6 +21,7 @@ pub mod raw;
 mod resources;
 mod server;
 mod skip;
+mod tls;
 mod traces;
 
 pub use client::{Answer, Client, Patience};
@@ -32,6 +34,7 @@ pub use prost::Message;
 pub use random::Random;
 pub use server::{Server, ServerSettings, binary, free_port, run_command};
 pub use skip::skip;
+pub use tls::TlsClient;
 pub use traces::Traces;
 
 /// The OTLP messages, for tests that build requests by hand.

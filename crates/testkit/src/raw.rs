@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Longest wait for a whole answer.
@@ -91,7 +91,7 @@ pub async fn exchange(port: u16, bytes: &[u8]) -> Result<RawAnswer> {
 ///
 /// # Errors
 /// When the connection ends before the answer does, or the answer is no HTTP.
-pub async fn read_answer(stream: &mut TcpStream) -> Result<RawAnswer> {
+pub async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<RawAnswer> {
     let mut received = Vec::new();
     let mut interim = None;
     loop {
@@ -112,7 +112,7 @@ pub async fn read_answer(stream: &mut TcpStream) -> Result<RawAnswer> {
     }
 }
 
-async fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<()> {
+async fn read_more<S: AsyncRead + Unpin>(stream: &mut S, received: &mut Vec<u8>) -> Result<()> {
     if stream.read_buf(received).await.context("the connection broke")? == 0 {
         bail!("the connection ended within the answer: {:?}", String::from_utf8_lossy(received));
     }
@@ -128,7 +128,11 @@ fn parse_head(head: &[u8]) -> Result<(u16, Vec<(String, String)>)> {
     Ok((status.parse().with_context(|| format!("status {status:?}"))?, headers))
 }
 
-async fn read_body(stream: &mut TcpStream, headers: &[(String, String)], mut received: Vec<u8>) -> Result<Vec<u8>> {
+async fn read_body<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    headers: &[(String, String)],
+    mut received: Vec<u8>,
+) -> Result<Vec<u8>> {
     let header = |wanted: &str| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
     if let Some(length) = header("content-length") {
         let length: usize = length.parse().context("content-length")?;

@@ -52,6 +52,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("datafusion", &["tables", "query", "compact"]),
     ("tonic", &["server"]),
     ("axum", &["server"]),
+    ("rustls", &["server", "testkit"]),
     ("clap", &["spyhop", "benches"]),
     ("promql-parser", &["promql"]),
     ("opentelemetry-proto", &["testkit", "spyhop"]),

@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use ingest::{Admission, ExportRequest};
 use model::Signal;
 use otlp::Encoding;
+use tokio::time::Instant;
 
 use super::Edge;
 use super::error::EdgeError;
@@ -73,21 +74,25 @@ struct Reader<'a> {
     admission: Admission,
     covered: usize,
     taken: usize,
+    /// When the whole body must have arrived.
+    deadline: Instant,
 }
 
 impl<'a> Reader<'a> {
     /// Begins with room for `expected` bytes, or for one step where that is unknown or more.
     async fn start(edge: &'a Edge, body: Body, expected: Option<usize>) -> Result<Reader<'a>, EdgeError> {
+        let deadline = Instant::now() + edge.settings.request_time_max;
         let covered = expected.unwrap_or(GROW_BYTES_MIN).min(GROW_BYTES_MIN);
         let admission = edge.ingest.admit(covered).await?;
-        Ok(Reader { edge, body, admission, covered, taken: 0 })
+        Ok(Reader { edge, body, admission, covered, taken: 0, deadline })
     }
 
     /// The next bytes, covered by the budget before the chunk after them is asked for; `None` at the end.
     async fn chunk(&mut self, bytes_max: usize) -> Result<Option<Bytes>, EdgeError> {
         loop {
-            let frame = tokio::time::timeout(self.edge.settings.body_idle_timeout, self.body.frame());
-            let Some(frame) = frame.await.map_err(|_| EdgeError::Stalled)? else { return Ok(None) };
+            let silent_at = Instant::now() + self.edge.settings.body_idle_timeout;
+            let frame = tokio::time::timeout_at(silent_at.min(self.deadline), self.body.frame());
+            let Some(frame) = frame.await.map_err(|_| self.late(silent_at))? else { return Ok(None) };
             let frame = frame.map_err(|_| EdgeError::Invalid("the body ended early".to_owned()))?;
             let Ok(chunk) = frame.into_data() else { continue };
             if chunk.is_empty() {
@@ -103,6 +108,15 @@ impl<'a> Reader<'a> {
                 self.covered += more;
             }
             return Ok(Some(chunk));
+        }
+    }
+
+    /// Which of the two waits was over first.
+    fn late(&self, silent_at: Instant) -> EdgeError {
+        if silent_at < self.deadline {
+            EdgeError::Stalled
+        } else {
+            EdgeError::Slow(self.edge.settings.request_time_max)
         }
     }
 
@@ -132,7 +146,7 @@ pub(super) async fn read_http(edge: &Edge, body: Body, announced: Option<u64>) -
                 drop(gathered);
                 let Reader { body, admission, .. } = reader;
                 drop(admission);
-                if !matches!(error, EdgeError::Stalled) {
+                if !matches!(error, EdgeError::Stalled | EdgeError::Slow(_)) {
                     drain(edge, body).await;
                 }
                 return Err(error);

@@ -13,12 +13,12 @@ pub enum Protocol {
 }
 
 const PROTOCOLS: [&str; 2] = ["grpc", "http"];
-const OUTCOMES: [&str; 4] = ["stored", "refused", "invalid", "too_large"];
+const OUTCOMES: [&str; 5] = ["stored", "refused", "invalid", "too_large", "denied"];
 
 /// Requests answered, by protocol and outcome, and bytes taken in. Cheap to count, shared by reference.
 #[derive(Debug, Default)]
 pub struct EdgeCounters {
-    requests: [[AtomicU64; 4]; 2],
+    requests: [[AtomicU64; 5]; 2],
     bytes_wire: AtomicU64,
     bytes_inflated: AtomicU64,
 }
@@ -31,6 +31,8 @@ pub(super) enum Outcome {
     Refused = 1,
     Invalid = 2,
     TooLarge = 3,
+    /// Without credentials that may send.
+    Denied = 4,
 }
 
 impl EdgeCounters {

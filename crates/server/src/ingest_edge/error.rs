@@ -1,7 +1,7 @@
 //! What can go wrong with an export, and how each protocol says so.
 //!
 //! The two tables here decide whether a client sends again: over HTTP only 429, 502, 503 and 504 are retried, over
-//! gRPC `UNAVAILABLE`; `RESOURCE_EXHAUSTED` without `RetryInfo` is not. Messages are for a developer who reads a
+//! gRPC `UNAVAILABLE`, and `RESOURCE_EXHAUSTED` where it carries `RetryInfo`. Messages are for a developer who reads a
 //! client's log: no paths, no internals.
 
 use std::time::Duration;
@@ -9,15 +9,19 @@ use std::time::Duration;
 use http::StatusCode;
 use ingest::ExportError;
 
+use crate::credentials::Denied;
+
 /// gRPC status codes used here.
 pub(super) mod code {
     pub(in crate::ingest_edge) const INVALID_ARGUMENT: i32 = 3;
     pub(in crate::ingest_edge) const DEADLINE_EXCEEDED: i32 = 4;
     pub(in crate::ingest_edge) const NOT_FOUND: i32 = 5;
+    pub(in crate::ingest_edge) const PERMISSION_DENIED: i32 = 7;
     pub(in crate::ingest_edge) const RESOURCE_EXHAUSTED: i32 = 8;
     pub(in crate::ingest_edge) const UNIMPLEMENTED: i32 = 12;
     pub(in crate::ingest_edge) const INTERNAL: i32 = 13;
     pub(in crate::ingest_edge) const UNAVAILABLE: i32 = 14;
+    pub(in crate::ingest_edge) const UNAUTHENTICATED: i32 = 16;
 }
 
 /// Why an export was not stored.
@@ -27,6 +31,10 @@ pub(super) enum EdgeError {
     Overloaded { retry_after: Duration },
     #[error("{reason}")]
     Unavailable { retry_after: Duration, reason: String },
+    #[error("{message}")]
+    OverRate { retry_after: Duration, message: String },
+    #[error("{0}")]
+    Denied(#[from] Denied),
     #[error("{0}")]
     Invalid(String),
     #[error("{0}")]
@@ -35,6 +43,8 @@ pub(super) enum EdgeError {
     MediaType,
     #[error("coding '{0}' is not understood; use one of gzip, zstd, deflate, snappy, identity")]
     Coding(String),
+    #[error("the body took longer than {} s to arrive", .0.as_secs())]
+    Slow(Duration),
     #[error("the body stopped arriving")]
     Stalled,
     #[error("the call's deadline has passed")]
@@ -55,12 +65,14 @@ impl EdgeError {
     /// The HTTP status of the answer.
     pub(super) fn http_status(&self) -> StatusCode {
         match self {
-            EdgeError::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            EdgeError::Overloaded { .. } | EdgeError::OverRate { .. } => StatusCode::TOO_MANY_REQUESTS,
             EdgeError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             EdgeError::Invalid(_) | EdgeError::Framing(_) => StatusCode::BAD_REQUEST,
             EdgeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             EdgeError::MediaType | EdgeError::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            EdgeError::Stalled => StatusCode::REQUEST_TIMEOUT,
+            EdgeError::Stalled | EdgeError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            EdgeError::Denied(denied) if denied.is_unauthenticated() => StatusCode::UNAUTHORIZED,
+            EdgeError::Denied(_) => StatusCode::FORBIDDEN,
             EdgeError::Deadline => StatusCode::GATEWAY_TIMEOUT,
             EdgeError::NotFound | EdgeError::Unimplemented(_) | EdgeError::UnknownService => StatusCode::NOT_FOUND,
             EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -72,8 +84,10 @@ impl EdgeError {
         match self {
             EdgeError::Overloaded { .. } | EdgeError::Unavailable { .. } => code::UNAVAILABLE,
             EdgeError::Invalid(_) | EdgeError::MediaType => code::INVALID_ARGUMENT,
-            EdgeError::TooLarge(_) => code::RESOURCE_EXHAUSTED,
-            EdgeError::Stalled | EdgeError::Deadline => code::DEADLINE_EXCEEDED,
+            EdgeError::TooLarge(_) | EdgeError::OverRate { .. } => code::RESOURCE_EXHAUSTED,
+            EdgeError::Denied(denied) if denied.is_unauthenticated() => code::UNAUTHENTICATED,
+            EdgeError::Denied(_) => code::PERMISSION_DENIED,
+            EdgeError::Stalled | EdgeError::Slow(_) | EdgeError::Deadline => code::DEADLINE_EXCEEDED,
             EdgeError::Framing(_) => code::INTERNAL,
             EdgeError::UnknownService => code::NOT_FOUND,
             EdgeError::Coding(_) | EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::Method => {
@@ -85,9 +99,9 @@ impl EdgeError {
     /// When to send again, in whole seconds from 1, where sending again is right.
     pub(super) fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            EdgeError::Overloaded { retry_after } | EdgeError::Unavailable { retry_after, .. } => {
-                Some(retry_after.as_secs_f64().ceil().max(1.0) as u64)
-            }
+            EdgeError::Overloaded { retry_after }
+            | EdgeError::Unavailable { retry_after, .. }
+            | EdgeError::OverRate { retry_after, .. } => Some(retry_after.as_secs_f64().ceil().max(1.0) as u64),
             _ => None,
         }
     }
@@ -100,6 +114,7 @@ impl From<ExportError> for EdgeError {
             ExportError::Unavailable { retry_after, reason } => {
                 EdgeError::Unavailable { retry_after, reason: reason.to_string() }
             }
+            ExportError::OverRate { retry_after, message } => EdgeError::OverRate { retry_after, message },
             ExportError::Invalid { message } => EdgeError::Invalid(message.to_string()),
             ExportError::TooLarge { message } => EdgeError::TooLarge(message.to_string()),
         }
@@ -117,7 +132,10 @@ mod tests {
             assert_eq!(error.grpc_code(), grpc, "{error:?}");
             assert_eq!(error.retry_after_seconds(), retry, "{error:?}");
             let retryable_http = matches!(http, 429 | 502 | 503 | 504);
-            assert_eq!(retryable_http, grpc == code::UNAVAILABLE || error == EdgeError::Deadline, "{error:?}");
+            let retryable_grpc = grpc == code::UNAVAILABLE
+                || (grpc == code::RESOURCE_EXHAUSTED && retry.is_some())
+                || error == EdgeError::Deadline;
+            assert_eq!(retryable_http, retryable_grpc, "{error:?}");
         };
         let half = Duration::from_millis(500);
         check(EdgeError::Overloaded { retry_after: half }, 429, 14, Some(1));
@@ -128,6 +146,11 @@ mod tests {
         check(EdgeError::MediaType, 415, 3, None);
         check(EdgeError::Coding("br".to_owned()), 415, 12, None);
         check(EdgeError::Stalled, 408, 4, None);
+        check(EdgeError::Slow(Duration::from_secs(60)), 408, 4, None);
+        check(EdgeError::OverRate { retry_after: half, message: "x".to_owned() }, 429, 8, Some(1));
+        check(EdgeError::Denied(Denied::Missing), 401, 16, None);
+        check(EdgeError::Denied(Denied::Unknown), 401, 16, None);
+        check(EdgeError::Denied(Denied::MayNotSend), 403, 7, None);
         check(EdgeError::Deadline, 504, 4, None);
         check(EdgeError::Framing("x"), 400, 13, None);
         check(EdgeError::NotFound, 404, 12, None);

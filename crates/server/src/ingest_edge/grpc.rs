@@ -56,8 +56,14 @@ pub(super) async fn serve(edge: &Edge, request: Request) -> Response {
     called.map_or_else(|error| failure(&error), |message| success(&message))
 }
 
+/// Refuses a call before a byte of its message is read.
+pub(super) fn refuse(edge: &Edge, error: EdgeError) -> Response {
+    edge.settings.counters.count(Protocol::Grpc, outcome(&error));
+    failure(&error)
+}
+
 /// The method of gRPC's own health service that load balancers and probes call.
-const HEALTH: &str = "/grpc.health.v1.Health/Check";
+pub(super) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
 async fn call(edge: &Edge, request: Request) -> Result<Bytes, EdgeError> {
     let called = check(&request)?;

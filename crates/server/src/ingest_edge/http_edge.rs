@@ -96,11 +96,26 @@ fn refusal(error: &EdgeError, media: Media) -> Response {
     match error {
         EdgeError::Method => drop(headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW))),
         EdgeError::Coding(_) => drop(headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(CODINGS))),
-        EdgeError::TooLarge(_) | EdgeError::Stalled => {
-            drop(headers.insert(header::CONNECTION, HeaderValue::from_static("close")));
+        EdgeError::TooLarge(_) | EdgeError::Stalled | EdgeError::Slow(_) => close(headers),
+        EdgeError::Denied(denied) => {
+            denied.challenge(headers);
+            close(headers);
         }
         _ => {}
     }
+    answer
+}
+
+/// Says that the connection ends here: the rest of the request is not read.
+fn close(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Refuses a request before a byte of its body is read.
+pub(super) fn refuse(edge: &Edge, request: &Request, error: EdgeError) -> Response {
+    edge.settings.counters.count(Protocol::Http, outcome(&error));
+    let mut answer = refusal(&error, media::media(request.headers()).unwrap_or(media::JSON));
+    edge.settings.cors.apply(request.headers().get(header::ORIGIN), answer.headers_mut());
     answer
 }
 
@@ -115,6 +130,7 @@ fn preflight(edge: &Edge, origin: Option<&HeaderValue>) -> Response {
 pub(super) fn outcome(error: &EdgeError) -> Outcome {
     match error {
         EdgeError::TooLarge(_) => Outcome::TooLarge,
+        EdgeError::Denied(_) => Outcome::Denied,
         error if error.retry_after_seconds().is_some() => Outcome::Refused,
         _ => Outcome::Invalid,
     }

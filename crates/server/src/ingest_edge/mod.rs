@@ -4,6 +4,9 @@
 //! Paths are normalised first (`//v1/logs`, `/v1/logs/`). Both protocols end in one function that reads the body
 //! under the byte budget, inflates it and hands it to `ingest` (`body`), and in one enum of what can go wrong
 //! (`error`).
+//!
+//! Where credentials are configured, every request but health and preflights shows them before anything else of it is
+//! looked at; an edge that is added later is behind the same door.
 
 mod body;
 mod cors;
@@ -20,9 +23,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use ingest::Ingest;
 use model::TenantId;
+
+use crate::credentials::{Credentials, Denied, Scope};
 
 pub use cors::Cors;
 pub use counters::{EdgeCounters, Protocol};
@@ -38,6 +43,10 @@ pub struct IngestEdge {
     pub body_idle_timeout: Duration,
     /// Prefix before `/v1/...` that is accepted too, such as `/otlp`; empty for none.
     pub path_prefix: String,
+    /// Longest time that the whole body of a request may take.
+    pub request_time_max: Duration,
+    /// Who may send.
+    pub credentials: Credentials,
     /// Which browser origins may send.
     pub cors: Cors,
     /// Requests answered, shared with the status file.
@@ -50,6 +59,8 @@ impl Default for IngestEdge {
             tenant: TenantId::default(),
             request_bytes_max: 64 * 1024 * 1024,
             body_idle_timeout: Duration::from_secs(10),
+            request_time_max: Duration::from_secs(60),
+            credentials: Credentials::default(),
             path_prefix: String::new(),
             cors: Cors::default(),
             counters: Arc::default(),
@@ -69,6 +80,13 @@ pub fn ingest_router(ingest: Ingest, settings: IngestEdge) -> Router {
 }
 
 async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
+    if let Err(denied) = check_credentials(&edge, &request) {
+        // What is no HTTP/2 is told so, whatever it shows.
+        return match media::is_grpc(request.headers()) && request.version() == Version::HTTP_2 {
+            true => grpc::refuse(&edge, denied.into()),
+            false => http_edge::refuse(&edge, &request, denied.into()),
+        };
+    }
     if media::is_grpc(request.headers()) {
         return grpc::serve(&edge, request).await;
     }
@@ -79,6 +97,17 @@ async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
         "/readyz" if readable => readiness(&edge),
         _ => http_edge::serve(&edge, &path, request).await,
     }
+}
+
+/// Whether a request may go on: health is for everyone, and a browser's preflight cannot carry credentials.
+fn check_credentials(edge: &Edge, request: &Request) -> Result<(), Denied> {
+    let is_open = match (request.method(), request.uri().path()) {
+        (&Method::OPTIONS, _) => true,
+        (&Method::POST, path) => path == grpc::HEALTH && media::is_grpc(request.headers()),
+        (&Method::GET | &Method::HEAD, path) => matches!(path, "/livez" | "/readyz"),
+        _ => false,
+    };
+    if is_open { Ok(()) } else { edge.settings.credentials.check(Scope::Send, request.headers()) }
 }
 
 fn readiness(edge: &Edge) -> Response {

@@ -66,7 +66,7 @@ async fn server() -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     let router = ingest_router(ingest.clone(), edge);
-    tokio::spawn(serve(vec![listener], router, ServeLimits::default(), std::future::pending()));
+    tokio::spawn(serve(vec![listener], router, ServeLimits::default(), None, std::future::pending()));
     Server {
         address,
         http1: Client::builder(TokioExecutor::new()).build_http(),

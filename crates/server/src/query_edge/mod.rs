@@ -28,6 +28,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use model::TenantId;
 use query::QueryService;
 
+use crate::credentials::{Credentials, Scope};
 use problem::Refusal;
 
 /// What the edge of query is told.
@@ -43,6 +44,10 @@ pub struct QueryEdge {
     pub otlp_http_address: String,
     /// Host names that may be asked for beside `localhost` and addresses; `None` lets every name.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Who may ask.
+    pub credentials: Credentials,
+    /// Whether `/metrics` is answered without credentials, as `/livez` and `/readyz` are.
+    pub are_metrics_open: bool,
 }
 
 /// What a handler sees.
@@ -139,10 +144,25 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
 }
 
 async fn guarded(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    match guard::check(&request, edge.settings.allowed_hosts.as_deref()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+    if let Err(refusal) = guard::check(&request, edge.settings.allowed_hosts.as_deref()) {
+        return refusal.into_response();
     }
+    if is_open(&edge.settings, request.uri().path()) {
+        return next.run(request).await;
+    }
+    match edge.settings.credentials.check(Scope::Read, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(denied) => {
+            let mut answer = problem::denied(denied).into_response();
+            denied.challenge(answer.headers_mut());
+            answer
+        }
+    }
+}
+
+/// What is for everyone.
+fn is_open(settings: &QueryEdge, path: &str) -> bool {
+    matches!(path, "/livez" | "/readyz") || (path == "/metrics" && settings.are_metrics_open)
 }
 
 async fn later(request: Request) -> Refusal {

@@ -7,6 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use query::QueryError;
 
+use crate::credentials::Denied;
+
 /// An error on its way to a client.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Refusal {
@@ -34,6 +36,12 @@ impl Refusal {
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
+}
+
+/// A request without credentials that may ask.
+pub(super) fn denied(denied: Denied) -> Refusal {
+    let status = if denied.is_unauthenticated() { StatusCode::UNAUTHORIZED } else { StatusCode::FORBIDDEN };
+    Refusal::new(status, denied.to_string())
 }
 
 impl From<QueryError> for Refusal {

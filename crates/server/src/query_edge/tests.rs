@@ -10,8 +10,13 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::{OPENAPI_DOCUMENT, QueryEdge, ROUTES, Route, query_router};
+use crate::credentials::{Credentials, Secrets};
 
 async fn router(folder: &std::path::Path) -> Router {
+    guarded_router(folder, &Secrets::default(), true).await
+}
+
+async fn guarded_router(folder: &std::path::Path, secrets: &Secrets, are_metrics_open: bool) -> Router {
     let layout = store::open_data_folder(folder).expect("a data folder");
     let catalog = Catalog::open(&layout.catalog_path()).await.expect("a catalog");
     let service = QueryService::open(QuerySettings::default(), layout.clone(), catalog).expect("a service");
@@ -19,6 +24,8 @@ async fn router(folder: &std::path::Path) -> Router {
         status_folder: layout.status_folder(),
         otlp_http_address: "127.0.0.1:4318".to_owned(),
         allowed_hosts: Some(Vec::new()),
+        credentials: Credentials::new(secrets),
+        are_metrics_open,
         ..QueryEdge::default()
     };
     query_router(service, edge)
@@ -141,5 +148,41 @@ fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap_or(&Value::Null),
         None => value,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_but_health_asks_for_credentials() {
+    let secrets = Secrets {
+        api_tokens: vec!["may-read".to_owned()],
+        ingest_tokens: vec!["may-send".to_owned()],
+        ..Secrets::default()
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let router = guarded_router(folder.path(), &secrets, false).await;
+    let status = async |method: &str, path: &str, token: Option<&str>| {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:4319");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        router.clone().oneshot(request).await.expect("infallible").status().as_u16()
+    };
+    let others = ["/", "/index.html", "/api/v1/nope", "/nope"].map(|path| ("get", path));
+    let routes = ROUTES.iter().map(|route| (route.method, route.path));
+    for (method, path) in routes.chain(paths::LATER.iter().map(|path| ("get", *path))).chain(others) {
+        let method = method.to_ascii_uppercase();
+        let path = path.replace("{trace_id}", "9f3c1b7a5d2e4c08b6a1f0d4c3b2e21a").replace("{name}", "cart");
+        let found = [None, Some("nobody"), Some("may-send"), Some("may-read")];
+        let mut answers = Vec::new();
+        for token in found {
+            answers.push(status(&method, &path, token).await);
+        }
+        if matches!(path.as_str(), "/livez" | "/readyz") {
+            assert!(answers.iter().all(|status| !matches!(status, 401 | 403)), "{method} {path}: {answers:?}");
+        } else {
+            assert_eq!(answers[..3], [401, 401, 403], "{method} {path}");
+            assert!(!matches!(answers[3], 401 | 403), "{method} {path}: {answers:?}");
+        }
     }
 }

@@ -1,9 +1,10 @@
-//! Sends export requests over HTTP, and sends again when the server asks to wait or is away for a moment.
+//! Sends export requests over HTTP, and sends again when the server asks to wait or is away for a moment. Credentials
+//! come from `OTEL_EXPORTER_OTLP_HEADERS`, as for every OTLP exporter: `authorization=Bearer%20token`.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,6 +12,8 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::failure::Failure;
 
+/// Variable of the environment that holds headers to send.
+const HEADERS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 /// How long one request is sent again before the demo gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Wait before the next try where the server names none.
@@ -22,6 +25,7 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 pub(crate) struct Sender {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: String,
+    headers: HeaderMap,
 }
 
 /// What became of a request in the end.
@@ -43,14 +47,28 @@ enum Verdict {
 
 impl Sender {
     pub(crate) fn new(endpoint: &str) -> Result<Sender, Failure> {
+        let text = std::env::var(HEADERS_VARIABLE).unwrap_or_default();
+        let headers = headers(&text).ok_or_else(|| {
+            // The text may hold a secret and is not shown.
+            Failure::usage(format!(
+                "{HEADERS_VARIABLE} is no list of headers: write it as authorization=Bearer%20token"
+            ))
+        })?;
         let endpoint = endpoint.trim_end_matches('/').to_owned();
+        if endpoint.starts_with("https://") {
+            let sentence = format!(
+                "--endpoint is '{endpoint}', and this command speaks no TLS: send to a server without TLS, or through an \
+                 OpenTelemetry Collector"
+            );
+            return Err(Failure::usage(sentence));
+        }
         let uri: Option<Uri> = endpoint.parse().ok();
         if uri.is_none_or(|uri| uri.scheme_str() != Some("http") || uri.host().is_none()) {
             let sentence =
                 format!("--endpoint is '{endpoint}': write the address of OTLP/HTTP such as http://127.0.0.1:4318");
             return Err(Failure::usage(sentence));
         }
-        Ok(Sender { client: Client::builder(TokioExecutor::new()).build_http(), endpoint })
+        Ok(Sender { client: Client::builder(TokioExecutor::new()).build_http(), endpoint, headers })
     }
 
     pub(super) fn endpoint(&self) -> &str {
@@ -94,10 +112,11 @@ impl Sender {
     }
 
     async fn try_send(&self, path: &str, body: Bytes) -> Result<(StatusCode, Option<u64>, String), String> {
-        let request = Request::post(format!("{}{path}", self.endpoint))
-            .header(header::CONTENT_TYPE, "application/json")
+        let mut request = Request::post(format!("{}{path}", self.endpoint))
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
+        request.headers_mut().extend(self.headers.clone());
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let answer = self.client.request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status();
         let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -106,6 +125,31 @@ impl Sender {
         let text = String::from_utf8_lossy(&body.to_bytes()).chars().take(300).collect();
         Ok((status, retry_after, text))
     }
+}
+
+/// Headers as `name=value` between commas, values percent-encoded.
+fn headers(text: &str) -> Option<HeaderMap> {
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            let mut value = HeaderValue::from_bytes(&percent_decoded(value.trim())?).ok()?;
+            value.set_sensitive(true);
+            Some((name.trim().parse::<HeaderName>().ok()?, value))
+        })
+        .collect()
+}
+
+fn percent_decoded(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('%');
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(bytes)
 }
 
 /// Only these statuses are sent again, as OTLP has it.
@@ -135,6 +179,25 @@ mod tests {
         check(503, Some(9999), Verdict::Again(Duration::from_secs(30)));
         check(400, None, Verdict::Refused);
         check(500, Some(1), Verdict::Refused);
+    }
+
+    #[test]
+    fn headers_are_read_as_exporters_read_them() {
+        let check = |text: &str, expect: Option<&[(&str, &str)]>| {
+            let expect = expect.map(|pairs| {
+                pairs
+                    .iter()
+                    .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
+                    .collect()
+            });
+            assert_eq!(headers(text), expect, "{text}");
+        };
+        check("", Some(&[]));
+        check("authorization=Bearer%20abc%3D, x-a=1,", Some(&[("authorization", "Bearer abc="), ("x-a", "1")]));
+        check("authorization", None);
+        check("a=%2", None);
+        check("a=%zz", None);
+        check("a b=c", None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use api::SignalCounts;
 use ingest::{Ingest, IngestCounters, IngestLimits, Running};
 use journal::{Journal, JournalLimits, RecoveryReport};
 use server::status::{Metric, MetricKind, RoleStatus, Sample};
-use server::{Cors, EdgeCounters, IngestEdge, ingest_router, serve};
+use server::{Cors, Credentials, EdgeCounters, IngestEdge, Tls, ingest_router, serve};
 use store::Layout;
 use tokio::runtime::Runtime;
 
@@ -28,14 +28,15 @@ pub(super) fn run(
     listeners: Vec<TcpListener>,
 ) -> Result<(), Failure> {
     let runtime = runtime(settings.ingest.workers, "ingest")?;
+    let tls = start::load_tls(settings)?;
     let (ingest, running) = open(settings, &layout, &runtime)?;
     let edge = edge(settings);
     let ended = runtime.block_on(async {
         let mut signals = Shutdown::listen()?;
-        let _writer = report(&layout, &ingest, &edge.counters)?;
+        let _writer = report(&layout, &ingest, &edge.counters, tls.clone())?;
         let router = ingest_router(ingest.clone(), edge);
         tracing::info!("taking exports");
-        let served = serve(listeners, router, serve_limits(settings), async move {
+        let served = serve(listeners, router, serve_limits(settings), tls, async move {
             signals.signal().await;
             tracing::info!("stopping: what is in flight is answered");
         });
@@ -70,6 +71,7 @@ fn open(settings: &Settings, layout: &Layout, runtime: &Runtime) -> Result<(Inge
         inflight_bytes_max: settings.ingest.inflight_bytes_max,
         admission_wait: settings.ingest.admission_wait,
         retry_after: settings.ingest.retry_after,
+        rates: settings.limits,
         journal_bytes_max: settings.journal.bytes_max,
         disk_reserve_bytes: settings.journal.disk_reserve_bytes,
         ..IngestLimits::default()
@@ -100,6 +102,8 @@ fn edge(settings: &Settings) -> IngestEdge {
     IngestEdge {
         request_bytes_max: settings.ingest.request_bytes_max,
         body_idle_timeout: settings.server.body_idle_timeout,
+        request_time_max: settings.server.request_time_max,
+        credentials: Credentials::new(&settings.auth),
         path_prefix: settings.otlp.path_prefix.clone(),
         cors: Cors {
             origins: settings.otlp.cors_origins.clone(),
@@ -110,12 +114,18 @@ fn edge(settings: &Settings) -> IngestEdge {
     }
 }
 
-fn report(layout: &Layout, ingest: &Ingest, counters: &Arc<EdgeCounters>) -> Result<StatusWriter, Failure> {
+fn report(
+    layout: &Layout,
+    ingest: &Ingest,
+    counters: &Arc<EdgeCounters>,
+    tls: Option<Tls>,
+) -> Result<StatusWriter, Failure> {
     let (ingest, counters) = (ingest.clone(), counters.clone());
     let look = move |out: &mut RoleStatus| {
         out.ready = ingest.ready();
         out.metrics.extend(counters.metrics());
         fill(&ingest.status(), out);
+        start::report_tls(tls.as_ref(), out);
     };
     StatusWriter::start(layout.status_folder(), Role::Ingest, look)
         .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))

@@ -109,6 +109,8 @@ fn serve_limits(settings: &Settings) -> ServeLimits {
         connections_max: settings.server.connections_max,
         streams_per_connection_max: settings.server.streams_per_connection_max,
         idle_timeout: settings.server.idle_timeout,
+        connection_age_max: settings.server.connection_age_max,
+        connection_age_grace: settings.server.connection_age_grace,
         drain_max: settings.shutdown_grace,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use query::{QueryLimits, QueryService, QuerySettings, SqlLimits};
 use server::status::RoleStatus;
-use server::{QueryEdge, query_router, serve};
+use server::{Credentials, QueryEdge, query_router, serve};
 use store::Layout;
 use tables::EngineLimits;
 
@@ -28,6 +28,7 @@ pub(super) fn run(
     listeners: Vec<TcpListener>,
 ) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let tls = start::load_tls(settings)?;
     let runtime = runtime(cores, "query")?;
     let ended = runtime.block_on(async {
         let mut signals = Shutdown::listen()?;
@@ -35,7 +36,11 @@ pub(super) fn run(
         let service = QueryService::open(query_settings(settings, cores), layout.clone(), catalog)
             .map_err(|error| Failure::cannot_start(format!("queries cannot be run: {error}")))?;
         let watched = service.clone();
-        let look = move |out: &mut RoleStatus| out.ready = !watched.is_wedged();
+        let reported = tls.clone();
+        let look = move |out: &mut RoleStatus| {
+            out.ready = !watched.is_wedged();
+            start::report_tls(reported.as_ref(), out);
+        };
         let _writer = StatusWriter::start(layout.status_folder(), Role::Query, look)
             .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))?;
         tokio::spawn(leave_when_wedged(service.clone()));
@@ -45,10 +50,12 @@ pub(super) fn run(
             otlp_grpc_address: settings.otlp.grpc_address.clone(),
             otlp_http_address: settings.otlp.http_address.clone(),
             allowed_hosts: is_loopback.then(|| settings.api.allowed_hosts.clone()),
+            credentials: Credentials::new(&settings.auth),
+            are_metrics_open: is_loopback,
             ..QueryEdge::default()
         };
         tracing::info!("answering");
-        let served = serve(listeners, query_router(service, edge), serve_limits(settings), async move {
+        let served = serve(listeners, query_router(service, edge), serve_limits(settings), tls, async move {
             signals.signal().await;
             tracing::info!("stopping: what is being asked is answered");
         });

@@ -26,6 +26,10 @@ const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'stat
     Key { name, kind, default, help, secret: false }
 }
 
+const fn secret(name: &'static str, kind: Kind, help: &'static str) -> Key {
+    Key { name, kind, default: "", help, secret: true }
+}
+
 /// The table.
 pub(crate) static KEYS: &[Key] = &[
     key("data_dir", Kind::Text, "data", "folder of journal, files and catalog; made where it is missing"),
@@ -48,6 +52,34 @@ pub(crate) static KEYS: &[Key] = &[
     key("server.streams_per_connection_max", Kind::Count, "1000", "HTTP/2 streams open at once on a connection"),
     key("server.idle_timeout", Kind::Duration, "60s", "silence after which a connection is closed"),
     key("server.body_idle_timeout", Kind::Duration, "10s", "silence within a request's body after which it is refused"),
+    key("server.request_time_max", Kind::Duration, "60s", "longest time that the body of a request may take to arrive"),
+    key(
+        "server.connection_age_max",
+        Kind::Duration,
+        "0s",
+        "age at which a client is asked to connect anew; 0s is never",
+    ),
+    key("server.connection_age_grace", Kind::Duration, "30s", "time that requests in flight have then"),
+    secret("auth.ingest_tokens", Kind::Tokens, "tokens that may send, between commas or one a line"),
+    secret("auth.api_tokens", Kind::Tokens, "tokens that may ask, also as the password of any user in a browser"),
+    secret("auth.basic", Kind::Users, "users who may send and ask, as name:password, between commas or one a line"),
+    key("auth.header", Kind::HeaderName, "", "header that may carry a token beside authorization, such as x-api-key"),
+    key("tls.certificate", Kind::Path, "", "PEM file of the certificate and what is between it and its authority"),
+    key("tls.key", Kind::Path, "", "PEM file of the certificate's private key; both are read again when they change"),
+    key("tls.client_ca", Kind::Path, "", "PEM file of the authorities that clients must have a certificate of"),
+    key("tls.version_min", Kind::TlsVersion, "1.2", "oldest version of TLS that is spoken: 1.2 or 1.3"),
+    key("tls.handshake_max", Kind::Duration, "10s", "longest TLS handshake"),
+    key("tls.reload_interval", Kind::Duration, "5s", "how often the TLS files are looked at"),
+    key("limits.tenant_bytes_per_second", Kind::Bytes, "0", "inflated bytes a tenant may send a second; 0 is no limit"),
+    key("limits.tenant_records_per_second", Kind::Amount, "0", "records a tenant may send a second; 0 is no limit"),
+    key(
+        "limits.service_records_per_second",
+        Kind::Amount,
+        "0",
+        "records each service may send a second; 0 is no limit",
+    ),
+    key("limits.burst", Kind::Duration, "5s", "how many seconds' worth may come at once after a silence"),
+    key("limits.services_max", Kind::Count, "10000", "services that are limited each alone; more share one limit"),
     key("ingest.request_bytes_max", Kind::Bytes, "64MiB", "largest request, on the wire and inflated"),
     key("ingest.inflight_bytes_max", Kind::Bytes, "256MiB", "bytes of all requests in flight together"),
     key("ingest.admission_wait", Kind::Duration, "5s", "how long a request waits for room before it is refused"),

@@ -4,12 +4,16 @@
 //! what texts are valid. A value that is wrong, or a key that does not exist, ends the command with one sentence and
 //! exit code 2.
 
+mod edge;
 mod keys;
 mod resolve;
 mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ingest::RateLimits;
+use server::{Secrets, TlsFiles};
 
 pub(crate) use resolve::{Inputs, Resolved};
 
@@ -25,6 +29,9 @@ pub(crate) struct Settings {
     pub(crate) otlp: OtlpSettings,
     pub(crate) api: ApiSettings,
     pub(crate) server: ServerSettings,
+    pub(crate) auth: Secrets,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) limits: RateLimits,
     pub(crate) ingest: IngestSettings,
     pub(crate) journal: JournalSettings,
     pub(crate) query: QuerySettings,
@@ -56,6 +63,9 @@ pub(crate) struct ServerSettings {
     pub(crate) streams_per_connection_max: u32,
     pub(crate) idle_timeout: Duration,
     pub(crate) body_idle_timeout: Duration,
+    pub(crate) request_time_max: Duration,
+    pub(crate) connection_age_max: Option<Duration>,
+    pub(crate) connection_age_grace: Duration,
 }
 
 /// Bounds on requests in flight.
@@ -113,7 +123,13 @@ impl Settings {
                 streams_per_connection_max: read.count32("server.streams_per_connection_max"),
                 idle_timeout: read.duration("server.idle_timeout"),
                 body_idle_timeout: read.duration("server.body_idle_timeout"),
+                request_time_max: read.duration("server.request_time_max"),
+                connection_age_max: Some(read.duration("server.connection_age_max")).filter(|age| !age.is_zero()),
+                connection_age_grace: read.duration("server.connection_age_grace"),
             },
+            auth: edge::auth(&read),
+            tls: edge::tls(&read),
+            limits: edge::limits(&read),
             ingest: IngestSettings {
                 request_bytes_max: read.memory("ingest.request_bytes_max"),
                 inflight_bytes_max: read.memory("ingest.inflight_bytes_max"),
@@ -140,6 +156,11 @@ impl Settings {
     }
 }
 
+/// Whether the settings go together.
+fn check(resolved: &Resolved) -> Result<(), Failure> {
+    edge::check(&Reader(resolved))
+}
+
 /// Reads typed values; resolving has checked every text, so a wrong one reads as the least.
 struct Reader<'a>(&'a Resolved);
 
@@ -154,6 +175,11 @@ impl Reader<'_> {
 
     fn bytes(&self, name: &str) -> u64 {
         values::bytes(self.0.text(name)).unwrap_or_default()
+    }
+
+    /// A whole number, 0 included.
+    fn amount(&self, name: &str) -> u64 {
+        values::amount(self.0.text(name)).unwrap_or_default()
     }
 
     fn memory(&self, name: &str) -> usize {
@@ -198,8 +224,13 @@ pub(crate) fn resolve(config: Option<PathBuf>, data_dir: Option<PathBuf>) -> Res
 pub(crate) fn shown(resolved: &Resolved) -> String {
     let mut out = String::new();
     for (key, text, source) in resolved.entries() {
-        let value = if key.secret { "\"***\"".to_owned() } else { format!("{text:?}") };
-        out.push_str(&format!("# {} [{}]\n{} = {value}  # {source}\n", key.help, key.variable(), key.name));
+        out.push_str(&format!("# {} [{}]\n", key.help, key.variable()));
+        if key.secret && !text.is_empty() {
+            // As a comment: what is shown can be used as a settings file, and stars are no secret.
+            out.push_str(&format!("# {} = ***  # {source}, not shown\n", key.name));
+        } else {
+            out.push_str(&format!("{} = {text:?}  # {source}\n", key.name));
+        }
     }
     out
 }
@@ -213,10 +244,28 @@ mod tests {
         let settings = Settings::new(&Resolved::defaults());
         assert_eq!(settings.ingest.request_bytes_max, 64 << 20);
         assert_eq!(settings.journal.segment_age_max, Duration::from_secs(300));
-        let source = include_str!("mod.rs");
+        let source = concat!(include_str!("mod.rs"), include_str!("edge.rs"));
         for key in keys::KEYS {
             assert!(source.contains(&format!("(\"{}\")", key.name)), "{} is never read", key.name);
         }
+    }
+
+    #[test]
+    fn secrets_are_never_shown() {
+        let secret = "a-token-nobody-sees";
+        let environment = vec![
+            ("SPYHOP_AUTH_INGEST_TOKENS".to_owned(), secret.to_owned()),
+            ("SPYHOP_AUTH_API_TOKENS".to_owned(), secret.to_owned()),
+            ("SPYHOP_AUTH_BASIC".to_owned(), format!("ann:{secret}")),
+        ];
+        let resolved = Resolved::new(Inputs { environment, ..Inputs::default() }).map_err(|failure| failure.sentence);
+        let resolved = resolved.expect("valid");
+        let all = shown(&resolved) + &format!("{:?} {resolved:?}", Settings::new(&resolved));
+        assert!(!all.contains(secret), "{all}");
+        assert!(all.contains("# auth.basic = ***  # $SPYHOP_AUTH_BASIC, not shown"), "{all}");
+        let wrong = vec![("SPYHOP_AUTH_BASIC".to_owned(), secret.to_owned())];
+        let failure = Resolved::new(Inputs { environment: wrong, ..Inputs::default() }).expect_err("no password");
+        assert!(!failure.sentence.contains(secret) && failure.sentence.contains("SPYHOP_AUTH_BASIC"), "{failure:?}");
     }
 
     #[test]

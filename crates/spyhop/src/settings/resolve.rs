@@ -37,9 +37,16 @@ impl fmt::Display for Source {
 }
 
 /// The text of every setting, and its source.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Resolved {
     values: BTreeMap<&'static str, (String, Source)>,
+}
+
+impl fmt::Debug for Resolved {
+    /// Without texts, some of which are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.values.iter().map(|(name, (_, source))| (name, source))).finish()
+    }
 }
 
 /// What settings are read from besides their defaults.
@@ -69,6 +76,7 @@ impl Resolved {
         for (flag, name, value) in inputs.flags {
             resolved.set(name, value, Source::CommandLine(flag))?;
         }
+        super::check(&resolved)?;
         Ok(resolved)
     }
 

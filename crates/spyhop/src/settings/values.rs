@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 /// What the text of a setting must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -15,8 +17,20 @@ pub(crate) enum Kind {
     Duration,
     /// A whole number from 1.
     Count,
+    /// A whole number, 0 included.
+    Amount,
     /// Texts separated by commas; may be empty.
     List,
+    /// The path of a file; may be empty.
+    Path,
+    /// Tokens, between commas or one a line; may be empty.
+    Tokens,
+    /// Users and their passwords as `user:password`, between commas or one a line; may be empty.
+    Users,
+    /// The name of an HTTP header; may be empty.
+    HeaderName,
+    /// A version of TLS.
+    TlsVersion,
 }
 
 impl Kind {
@@ -33,7 +47,21 @@ impl Kind {
             Kind::Bytes => bytes(text).map(drop).ok_or("write a size such as 64MiB, 512KiB, 2GB or 1048576"),
             Kind::Duration => duration(text).map(drop).ok_or("write a time span such as 500ms, 30s, 5m or 2h"),
             Kind::Count => count(text).map(drop).ok_or("write a whole number from 1"),
+            Kind::Amount => amount(text).map(drop).ok_or("write a whole number, or 0 for no limit"),
             Kind::List => Ok(()),
+            Kind::Path => {
+                (!text.contains("-----BEGIN")).then_some(()).ok_or("write the path of the file, not its content")
+            }
+            Kind::Tokens => (secrets(text).iter().all(|token| token.bytes().all(|byte| byte.is_ascii_graphic())))
+                .then_some(())
+                .ok_or("write tokens of ASCII letters, digits and signs, between commas or one a line"),
+            Kind::Users => (secrets(text).iter().all(|user| is_user(user)))
+                .then_some(())
+                .ok_or("write users as name:password, between commas or one a line"),
+            Kind::HeaderName => (text.is_empty() || header_name(text).is_some())
+                .then_some(())
+                .ok_or("write the name of a header such as x-api-key"),
+            Kind::TlsVersion => matches!(text, "1.2" | "1.3").then_some(()).ok_or("write 1.2 or 1.3"),
         }
     }
 }
@@ -66,6 +94,26 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 /// A whole number from 1.
 pub(crate) fn count(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|count| *count > 0)
+}
+
+/// A whole number.
+pub(crate) fn amount(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+/// Secrets between commas or one a line, without the empty ones.
+pub(crate) fn secrets(text: &str) -> Vec<String> {
+    text.split([',', '\n', '\r']).map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_user(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, password)| !name.is_empty() && !password.is_empty())
+        && !text.contains(char::is_control)
+}
+
+/// The name of a header.
+pub(crate) fn header_name(text: &str) -> Option<HeaderName> {
+    text.trim().parse().ok()
 }
 
 /// Texts between commas, without the empty ones.
