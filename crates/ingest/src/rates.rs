@@ -1,7 +1,7 @@
 //! Rates: how much a tenant and a service may send a second, over a burst of a few seconds.
 //!
 //! Each limit is a bucket of tokens that fills at the limit's rate up to a burst's worth. A request is let in where
-//! every bucket it draws from has something in it, and draws what it is; a large one leaves a debt that the next ones
+//! every bucket it draws from has a whole token in it, and draws what it is; a large one leaves a debt that the next ones
 //! wait for, so that no request is too large for ever. One bucket that is empty refuses the request whole, and then
 //! nothing is drawn. Time is passed in.
 
@@ -44,6 +44,14 @@ impl Default for RateLimits {
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Buckets that are full are looked for once in this time, when there are too many.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A token, but for what adding up fractions loses.
+const WHOLE: f64 = 1.0 - 1e-6;
+
+/// What a full bucket holds: a burst's worth, and never so little that nothing could ever pass.
+fn full(per_second: u64, burst: Duration) -> f64 {
+    (per_second as f64 * burst.as_secs_f64()).max(1.0)
+}
 
 /// What a bucket limits, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,7 +110,7 @@ impl Bucket {
     /// What is in it by now.
     fn at(self, now: Instant, per_second: u64, burst: Duration) -> f64 {
         let gained = now.saturating_duration_since(self.filled).as_secs_f64() * per_second as f64;
-        (self.tokens + gained).min(per_second as f64 * burst.as_secs_f64())
+        (self.tokens + gained).min(full(per_second, burst))
     }
 }
 
@@ -136,9 +144,9 @@ impl Rates {
         draws.retain(|(_, per_second, amount)| *per_second > 0 && *amount > 0);
         for (whose, per_second, _) in &draws {
             let tokens = self.tokens(whose, *per_second, now);
-            if tokens <= 0.0 {
-                let wait = Duration::from_secs_f64((1.0 - tokens) / *per_second as f64).min(WAIT_MAX);
-                return Err(Over { whose: whose.clone(), per_second: *per_second, retry_after: wait });
+            if tokens < WHOLE {
+                let wait = Duration::from_millis(((1.0 - tokens) / *per_second as f64 * 1000.0).round() as u64);
+                return Err(Over { whose: whose.clone(), per_second: *per_second, retry_after: wait.min(WAIT_MAX) });
             }
         }
         for (whose, per_second, amount) in draws {
@@ -154,8 +162,7 @@ impl Rates {
     /// What is in a bucket; one that is not kept is full.
     fn tokens(&self, whose: &Whose, per_second: u64, now: Instant) -> f64 {
         let burst = self.limits.burst;
-        let full = per_second as f64 * burst.as_secs_f64();
-        self.buckets.get(whose).map_or(full, |bucket| bucket.at(now, per_second, burst))
+        self.buckets.get(whose).map_or(full(per_second, burst), |bucket| bucket.at(now, per_second, burst))
     }
 
     /// Whose bucket a service's records are drawn from.
@@ -177,9 +184,8 @@ impl Rates {
         }
         self.swept = Some(now);
         let RateLimits { service_records_per_second: per_second, burst, .. } = self.limits;
-        let full = per_second as f64 * burst.as_secs_f64();
         self.buckets.retain(|whose, bucket| {
-            !matches!(whose, Whose::ServiceRecords(..)) || bucket.at(now, per_second, burst) < full
+            !matches!(whose, Whose::ServiceRecords(..)) || bucket.at(now, per_second, burst) < full(per_second, burst)
         });
         self.services = self.buckets.keys().filter(|whose| matches!(whose, Whose::ServiceRecords(..))).count();
     }
