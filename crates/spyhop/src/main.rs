@@ -9,11 +9,8 @@ mod compact_now;
 mod demo;
 mod export;
 mod failure;
-<<<<<<< HEAD
 mod health;
-=======
 mod import;
->>>>>>> conformance
 mod listeners;
 mod locks;
 mod logging;
@@ -71,7 +68,6 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-<<<<<<< HEAD
     /// Ask a running server whether it is ready; the exit code says it.
     Health {
         /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
@@ -83,7 +79,6 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-=======
     /// Write everything stored as OTLP/JSON lines; the server may run meanwhile.
     Export {
         #[command(flatten)]
@@ -93,7 +88,6 @@ enum Command {
     },
     /// Send OTLP/JSON lines, as export writes them, to a server.
     Import(import::ImportArguments),
->>>>>>> conformance
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -147,17 +141,14 @@ fn run(command: Command) -> Result<(), Failure> {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
         }
-<<<<<<< HEAD
         Command::Health { urls, wait_seconds, place } => {
             let settings = Settings::new(&settings::resolve(place.config, place.data_dir)?);
             health::run(&urls, &settings, Duration::from_secs(wait_seconds))
         }
-=======
         Command::Export { arguments, place } => {
             export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
         }
         Command::Import(arguments) => import::run(arguments),
->>>>>>> conformance
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
             Ok(())
