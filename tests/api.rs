@@ -3,4 +3,5 @@
 mod edges;
 mod otlp;
 mod search;
+mod services;
 mod trace_view;

@@ -3,6 +3,7 @@
 mod fixture;
 mod logs;
 mod measure;
+mod services;
 mod snapshot;
 mod sql;
 mod traces;

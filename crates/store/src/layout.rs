@@ -4,7 +4,7 @@
 //! VERSION                      format of the folder, one number
 //! catalog.sqlite               the catalog
 //! journal/<segment>.journal    segments
-//! files/<tenant>/<table>/date=YYYY-MM-DD/hour=HH/<file>.parquet | .new | .dead, and sidecars .tix .blm
+//! files/<tenant>/<table>/date=YYYY-MM-DD/hour=HH/<file>.parquet | .new | .dead, and sidecars .tix .blm .rlp
 //! manifests/<epoch>-<counter>.json
 //! status/<role>.json, locks/<role>.lock
 //! ```
@@ -49,17 +49,20 @@ pub enum Sidecar {
     TextIndex,
     /// Bloom over trace ids, and where they lie, `.blm`.
     TraceBloom,
+    /// Counts by minute, `.rlp`.
+    Rollup,
 }
 
 impl Sidecar {
     /// Every kind.
-    pub const ALL: [Sidecar; 2] = [Sidecar::TextIndex, Sidecar::TraceBloom];
+    pub const ALL: [Sidecar; 3] = [Sidecar::TextIndex, Sidecar::TraceBloom, Sidecar::Rollup];
 
     /// The extension, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Sidecar::TextIndex => "tix",
             Sidecar::TraceBloom => "blm",
+            Sidecar::Rollup => "rlp",
         }
     }
 }

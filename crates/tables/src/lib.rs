@@ -5,8 +5,8 @@
 //! tail; a *block* is a run of its rows that an index can rule out ([`Unit`], [`Block`]). The *tail* is what the
 //! journal holds and no file does yet.
 //!
-//! Three ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
-//! ([`Engine::units`]), and SQL ([`Engine::session`]).
+//! Four ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
+//! ([`Engine::units`]), what files hold by minute ([`Engine::span_rollup`]), and SQL ([`Engine::session`]).
 //!
 //! Invariants:
 //! - A pinned snapshot holds everything that was acknowledged before it was pinned (I5), each record once (I2).
@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod log_texts;
 mod pinned;
+mod rollups;
 mod scan;
 mod sidecars;
 mod sql;

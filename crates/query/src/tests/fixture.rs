@@ -10,7 +10,8 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::Int32Type;
 use catalog::{Catalog, LiveFile, Swap};
 use journal::{CommitDraft, Journal, JournalLimits, Part};
-use model::{Hour, Partition, Table, TenantId, TraceId};
+use model::{Hour, Partition, Table, TenantId, TimeRange, TraceId};
+use store::rollup::{LogRollupBuilder, RollupLimits, SpanRollupBuilder};
 use store::{Layout, Name, ParquetSettings, Sidecar, TraceBloomBuilder};
 
 use crate::{QueryService, QuerySettings};
@@ -40,7 +41,7 @@ pub(super) fn trace_id(number: usize) -> TraceId {
     TraceId(bytes)
 }
 
-fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<DictionaryArray<Int32Type>>())
 }
 
@@ -219,7 +220,7 @@ pub(super) fn series_batch() -> RecordBatch {
 }
 
 /// The columns as a batch of the table, all-null ones left out.
-fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let whole = schema::schema(table);
     let kept: Vec<(&str, ArrayRef)> =
         columns.into_iter().filter(|(_, column)| column.null_count() < column.len()).collect();
@@ -310,7 +311,10 @@ impl Folder {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     left.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "tix" || extension == "blm") {
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| ["tix", "blm", "rlp"].iter().any(|kind| extension == *kind))
+                {
                     std::fs::remove_file(path).expect("removed");
                     deleted += 1;
                 }
@@ -369,5 +373,23 @@ fn sidecars(table: Table, batch: &RecordBatch, times: &[i64]) -> Vec<(Sidecar, V
         builder.push_column(ids.as_any().downcast_ref::<FixedSizeBinaryArray>().expect("ids"));
         made.push((Sidecar::TraceBloom, builder.finish().to_bytes()));
     }
+    made.extend(rollup(table, batch).map(|bytes| (Sidecar::Rollup, bytes)));
     made
+}
+
+fn rollup(table: Table, batch: &RecordBatch) -> Option<Vec<u8>> {
+    let limits = RollupLimits::default();
+    match table {
+        Table::Logs => {
+            let mut builder = LogRollupBuilder::default();
+            builder.push(batch, &TimeRange::ALL);
+            builder.finish(&limits).map(|rollup| rollup.to_bytes())
+        }
+        Table::Spans => {
+            let mut builder = SpanRollupBuilder::default();
+            builder.push(batch);
+            Some(builder.finish(&limits).to_bytes())
+        }
+        _ => None,
+    }
 }

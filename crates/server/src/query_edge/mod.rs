@@ -12,6 +12,7 @@ mod metrics;
 mod ndjson;
 mod parameters;
 mod problem;
+mod services;
 mod ui_files;
 
 use std::path::PathBuf;
@@ -85,7 +86,10 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
-    read(paths::SERVICES, &["start", "end"]),
+    read(paths::SERVICES, &["start", "end", "steps"]),
+    read(paths::SERVICE, &["start", "end", "steps"]),
+    read(paths::OPERATIONS, &["start", "end", "limit", "steps"]),
+    read(paths::SERVICE_MAP, &["start", "end", "service"]),
     Route { method: "post", path: paths::SQL, parameters: &[] },
     read(paths::INGEST, &[]),
     read(paths::OPENAPI, &[]),
@@ -126,7 +130,10 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
         paths::TRACES => get(handlers::traces),
         paths::LOGS => get(handlers::logs),
         paths::LOGS_HISTOGRAM => get(handlers::histogram),
-        paths::SERVICES => get(handlers::services),
+        paths::SERVICES => get(services::services),
+        paths::SERVICE => get(services::service),
+        paths::OPERATIONS => get(services::operations),
+        paths::SERVICE_MAP => get(services::service_map),
         paths::SQL => post(handlers::sql),
         paths::INGEST => get(handlers::ingest),
         paths::OPENAPI => get(openapi),

@@ -57,7 +57,13 @@ async fn requests_are_answered_as_the_table_says() {
     check("GET", "/api/v1/logs?limit=5001", &[], "", 400, "from 1 to 5000").await;
     check("GET", "/api/v1/logs/histogram?start=-1h&end=now&steps=10", &[], "", 200, "\"buckets\"").await;
     check("GET", "/api/v1/services", &[], "", 200, "\"services\":[]").await;
-    check("GET", "/api/v1/services?query=x", &[], "", 400, "valid are start, end").await;
+    check("GET", "/api/v1/services?query=x", &[], "", 400, "valid are start, end, steps").await;
+    check("GET", "/api/v1/services?steps=0", &[], "", 400, "from 1 to 1000").await;
+    check("GET", "/api/v1/services/a%2Fb%20c", &[], "", 404, "'a/b c'").await;
+    check("GET", "/api/v1/services/cart/operations?limit=5", &[], "", 404, "'cart'").await;
+    check("GET", "/api/v1/services/cart/operations?limit=1001", &[], "", 400, "from 1 to 1000").await;
+    check("GET", "/api/v1/service-map?service=cart&start=-1h", &[], "", 200, "\"nodes\":[]").await;
+    check("GET", "/api/v1/service-map?steps=1", &[], "", 400, "valid are start, end, service").await;
     check("POST", "/api/v1/sql", &[json], r#"{"query":"select count(*) from logs"}"#, 200, "[[0]]").await;
     check("POST", "/api/v1/sql", &[json], r#"{"query":"drop table logs"}"#, 400, "detail").await;
     check("POST", "/api/v1/sql", &[json], "select 1", 400, "the body is not").await;
