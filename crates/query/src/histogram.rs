@@ -36,7 +36,7 @@ const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
 /// Widths a step may have, in seconds; beyond a day, whole days.
-const STEP_SECONDS: [i128; 18] =
+pub(crate) const STEP_SECONDS: [i128; 18] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 
 pub(crate) fn prepare(ask: LogHistogram, limits: &QueryLimits) -> Result<Prepared, QueryError> {

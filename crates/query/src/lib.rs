@@ -1,4 +1,4 @@
-//! Answers: traces with everything that belongs to them, log search, histograms, services, SQL.
+//! Answers: traces with everything that belongs to them, log search, histograms, services, metrics, SQL.
 //!
 //! Vocabulary: a *question* is one call of [`QueryService`]; it pins a snapshot (`tables`), reads until its deadline,
 //! and gives an `api` answer that says what it cost and whether it is all. A *matcher* is a filter made ready to be
@@ -18,6 +18,7 @@ mod histogram;
 mod identity;
 mod log_search;
 mod matcher;
+mod metrics;
 mod records;
 mod service;
 mod services;
@@ -32,6 +33,7 @@ mod tests;
 pub use error::QueryError;
 pub use histogram::LogHistogram;
 pub use log_search::{Direction, LogSearch};
+pub use metrics::{Function, GroupBy, MetricKind, MetricLimits, MetricRange, MetricSearch, MetricSeriesSearch};
 pub use service::{QueryLimits, QueryService, QuerySettings};
 pub use sql::SqlLimits;
 pub use trace_search::TraceSearch;

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::QueryError;
 use crate::histogram::LogHistogram;
 use crate::log_search::LogSearch;
+use crate::metrics::MetricLimits;
 use crate::sql::{SqlLimits, SqlRunner};
 use crate::trace_search::TraceSearch;
 use crate::{histogram, log_search, services, trace_search, trace_view};
@@ -35,6 +36,8 @@ pub struct QueryLimits {
     pub steps_max: usize,
     /// Bounds of SQL.
     pub sql: SqlLimits,
+    /// Bounds of metrics.
+    pub metrics: MetricLimits,
 }
 
 impl Default for QueryLimits {
@@ -48,6 +51,7 @@ impl Default for QueryLimits {
             page_records_max: 5_000,
             steps_max: 1_000,
             sql: SqlLimits::default(),
+            metrics: MetricLimits::default(),
         }
     }
 }
@@ -92,7 +96,7 @@ impl Drop for StopOnDrop {
 
 /// An answer's work, done: the answer but for its cost and completeness.
 pub(crate) struct Done<T> {
-    answer: T,
+    pub(crate) answer: T,
     pub(crate) stats: Stats,
     pub(crate) completeness: Completeness,
 }
@@ -188,6 +192,11 @@ impl QueryService {
         self.inner.sql.is_wedged()
     }
 
+    /// Bounds of its questions.
+    pub(crate) fn limits(&self) -> &QueryLimits {
+        &self.inner.limits
+    }
+
     async fn slot(&self) -> Result<OwnedSemaphorePermit, QueryError> {
         let limits = &self.inner.limits;
         match tokio::time::timeout(limits.queue_wait, Arc::clone(&self.inner.slots).acquire_owned()).await {
@@ -198,7 +207,7 @@ impl QueryService {
 
     /// Runs a question's work over a fresh snapshot, twice at most: where a file of the snapshot is gone, a swap came
     /// between, and the next snapshot names its successor.
-    async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
+    pub(crate) async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
     where
         T: Send + 'static,
         F: Fn(&Question<'_>, &mut Scan) -> Result<T, TablesError> + Send + Sync + 'static,

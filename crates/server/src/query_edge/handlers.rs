@@ -25,19 +25,19 @@ const STEPS_MAX: usize = 1000;
 /// Most bytes of the JSON that carries a SQL text; the text's own bound is `query`'s.
 const SQL_BODY_BYTES_MAX: usize = 256 * 1024;
 
-type Answer = Result<Response, Refusal>;
-type SharedEdge = State<Arc<Edge>>;
+pub(super) type Answer = Result<Response, Refusal>;
+pub(super) type SharedEdge = State<Arc<Edge>>;
 
 pub(super) fn now_unix_nano() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn parameters(uri: &Uri, path: &str) -> Result<Parameters, Refusal> {
+pub(super) fn parameters(uri: &Uri, path: &str) -> Result<Parameters, Refusal> {
     Parameters::parse(uri, known_parameters(path), now_unix_nano())
 }
 
-fn json(answer: &impl Serialize) -> Answer {
+pub(super) fn json(answer: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(answer).map_err(|error| {
         tracing::error!(%error, "an answer is not JSON");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written as JSON")

@@ -8,6 +8,7 @@
 mod guard;
 mod handlers;
 mod health;
+mod metric_handlers;
 mod metrics;
 mod ndjson;
 mod parameters;
@@ -86,6 +87,12 @@ pub(crate) const ROUTES: &[Route] = &[
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
     read(paths::SERVICES, &["start", "end"]),
+    read(paths::METRICS, &["query", "service", "start", "end", "limit"]),
+    read(paths::METRICS_SERIES, &["metric", "type", "filter", "start", "end", "limit"]),
+    read(
+        paths::METRICS_RANGE,
+        &["metric", "type", "start", "end", "step", "function", "quantile", "group_by", "filter", "exemplars", "limit"],
+    ),
     Route { method: "post", path: paths::SQL, parameters: &[] },
     read(paths::INGEST, &[]),
     read(paths::OPENAPI, &[]),
@@ -127,6 +134,9 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
         paths::LOGS => get(handlers::logs),
         paths::LOGS_HISTOGRAM => get(handlers::histogram),
         paths::SERVICES => get(handlers::services),
+        paths::METRICS => get(metric_handlers::metrics),
+        paths::METRICS_SERIES => get(metric_handlers::series),
+        paths::METRICS_RANGE => get(metric_handlers::range),
         paths::SQL => post(handlers::sql),
         paths::INGEST => get(handlers::ingest),
         paths::OPENAPI => get(openapi),
