@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::QueryError;
 use crate::histogram::LogHistogram;
 use crate::log_search::LogSearch;
+use crate::metrics::MetricLimits;
 use crate::sql::{SqlLimits, SqlRunner};
 use crate::trace_search::TraceSearch;
 use crate::{histogram, log_search, trace_search, trace_view};
@@ -43,6 +44,8 @@ pub struct QueryLimits {
     pub map_traces_max: usize,
     /// Bounds of SQL.
     pub sql: SqlLimits,
+    /// Bounds of metrics.
+    pub metrics: MetricLimits,
 }
 
 impl Default for QueryLimits {
@@ -60,6 +63,7 @@ impl Default for QueryLimits {
             map_edges_max: 20_000,
             map_traces_max: 10_000,
             sql: SqlLimits::default(),
+            metrics: MetricLimits::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ pub(crate) const SECOND: i128 = 1_000_000_000;
 const DAY: i128 = 86_400 * SECOND;
 
 /// Widths a step may have, in seconds; beyond a day, whole days. From a minute on, all are whole minutes.
-const STEP_SECONDS: [i128; 18] =
+pub(crate) const STEP_SECONDS: [i128; 18] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
 
 /// The narrowest steps that counts by minute can fill, in seconds.

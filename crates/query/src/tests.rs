@@ -3,6 +3,7 @@
 mod fixture;
 mod logs;
 mod measure;
+mod metrics;
 mod services;
 mod snapshot;
 mod sql;

@@ -133,6 +133,16 @@ impl ParquetReader {
         column.map(|column| page_index::rows_with_bytes(self.metadata(), column, id)).unwrap_or_default()
     }
 
+    /// Rows of the pages that may hold points of this metric, of one of these series (ascending; `None` for all of
+    /// them) and with a time inside the range, by the page index: ascending, apart from each other.
+    pub fn rows_with_series(&self, metric: &str, series: Option<&[u64]>, range: &TimeRange) -> Vec<Range<usize>> {
+        let of_series = page_index::rows_with_series(self.metadata(), metric, series);
+        match of_series.is_empty() || (range.start.is_none() && range.end.is_none()) {
+            true => of_series,
+            false => page_index::intersection(&of_series, &self.rows_in_time(range)),
+        }
+    }
+
     /// Rows of the pages with a time inside the range: ascending, apart from each other.
     pub fn rows_in_time(&self, range: &TimeRange) -> Vec<Range<usize>> {
         page_index::rows_in_time(&self.page_times(), range)

@@ -78,7 +78,7 @@ impl Matcher {
     /// that one does have.
     pub(crate) fn fallback_keys(&self) -> BTreeSet<&str> {
         let mut keys = BTreeSet::new();
-        self.root.each_leaf(&mut |leaf| keys.extend(leaf.fallback_key()));
+        self.root.each_leaf(&mut |leaf| keys.extend(leaf.fallback_keys()));
         keys
     }
 

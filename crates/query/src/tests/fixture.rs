@@ -333,8 +333,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
         column.and_then(|column| column.get(row)).unwrap_or_default().to_owned()
     };
     let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_any().downcast_ref::<FixedSizeBinaryArray>());
+    let series = batch.column_by_name("series_id").and_then(|ids| ids.as_any().downcast_ref::<UInt64Array>());
     let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    rows.sort_by_key(|row| {
+    rows.sort_by_cached_key(|row| {
         let at = *row as usize;
         let time = times.value(at);
         let bucket = if matches!(table, Table::Logs | Table::Spans) { time / schema::BUCKET_NANOS } else { 0 };
@@ -342,7 +343,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
             (Table::Spans, Some(ids)) => ids.value(at).to_vec(),
             _ => Vec::new(),
         };
-        (bucket, id, texts("service_name", at), time)
+        let series = series.map(|series| (texts("metric", at), series.value(at)));
+        let service = if series.is_none() { texts("service_name", at) } else { String::new() };
+        (bucket, id, series, service, time)
     });
     let rows = arrow::array::UInt32Array::from(rows);
     let batch = take_record_batch(batch, &rows).expect("taken");

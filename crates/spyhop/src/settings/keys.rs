@@ -63,6 +63,14 @@ pub(crate) static KEYS: &[Key] = &[
     key("query.time_max", Kind::Duration, "30s", "longest query, waiting included"),
     key("query.running_max", Kind::Count, "8", "queries running at once; more wait"),
     key("query.rows_max", Kind::Count, "10000", "most rows of a SQL answer"),
+    key("query.metric_bytes_max", Kind::Bytes, "128MiB", "memory of one question about metrics"),
+    key("query.metric_series_max", Kind::Count, "100000", "most series of one metric that a question looks at"),
+    key(
+        "query.metric_look_back",
+        Kind::Duration,
+        "5m",
+        "how far apart two points of a series may be and still belong together",
+    ),
     key("compact.retention", Kind::Duration, "30d", "how far before its arrival a record's time is believed"),
 ];
 

@@ -86,6 +86,9 @@ pub(crate) struct QuerySettings {
     pub(crate) time_max: Duration,
     pub(crate) running_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) metric_bytes_max: usize,
+    pub(crate) metric_series_max: usize,
+    pub(crate) metric_look_back: Duration,
 }
 
 impl Settings {
@@ -134,6 +137,9 @@ impl Settings {
                 time_max: read.duration("query.time_max"),
                 running_max: read.count("query.running_max"),
                 rows_max: read.count("query.rows_max"),
+                metric_bytes_max: read.memory("query.metric_bytes_max"),
+                metric_series_max: read.count("query.metric_series_max"),
+                metric_look_back: read.duration("query.metric_look_back"),
             },
             retention: read.duration("compact.retention"),
         }
