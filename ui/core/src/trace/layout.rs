@@ -1,8 +1,7 @@
 //! The tree of a trace: order, depth, self time. Any set of spans has a layout.
 
-use std::collections::HashMap;
-
 use super::TraceDocument;
+use super::document::spans_by_id;
 
 /// Where each span stands; every vector but `order` is indexed by span.
 #[derive(Debug, Clone, Default)]
@@ -143,10 +142,7 @@ impl Layout {
 
 /// Each span's parent by index. Where several spans share an id, the first that is another span counts.
 fn parents(document: &TraceDocument) -> Vec<Option<u32>> {
-    let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(document.spans.len());
-    for (index, span) in (0_u32..).zip(&document.spans) {
-        by_id.entry(span.id).or_insert(index);
-    }
+    let by_id = spans_by_id(&document.spans);
     (0_u32..)
         .zip(&document.spans)
         .map(|(index, span)| by_id.get(&span.parent?).copied().filter(|parent| *parent != index))
