@@ -2,9 +2,9 @@
 
 use api::paths;
 
-use crate::metrics::{self, MetricsState};
+use crate::metrics::MetricsState;
 use crate::params::Params;
-use crate::range::{SECOND, Window};
+use crate::range::Window;
 use crate::state::{LogsState, TracesState};
 
 /// Rows of one page of a list.
@@ -100,7 +100,6 @@ pub fn metric_series(metric: &str, window: Window) -> String {
 pub fn metric_range(state: &MetricsState, window: Window) -> String {
     let mut params = ranged(window);
     params.set("metric", &state.metric);
-    params.set("step", &format!("{}s", metrics::step(window) / SECOND));
     params.set("function", &state.function);
     params.set("quantile", &state.quantile);
     params.set("group_by", &state.group_by.join(","));
@@ -128,7 +127,7 @@ mod tests {
         let state = MetricsState { metric: "m".into(), group_by: vec!["a".into(), "b".into()], ..Default::default() };
         assert_eq!(
             metric_range(&state, window),
-            "/api/v1/metrics/range?start=5&end=9&metric=m&step=1s&group_by=a,b&exemplars=true"
+            "/api/v1/metrics/range?start=5&end=9&metric=m&group_by=a,b&exemplars=true"
         );
         assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F?shared=true");
     }

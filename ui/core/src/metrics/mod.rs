@@ -12,13 +12,13 @@ pub use lines::{Legend, LegendColumn, Line, legend_order, lines};
 use api::MetricSummary;
 
 use crate::params::Params;
-use crate::range::{MINUTE, RangeText, SECOND, Window};
+use crate::range::RangeText;
 use crate::state::{UrlState, read_range, write_range};
 
 /// Lines drawn at most; the legend says how many more there are.
 pub const LINES_MAX: usize = 50;
-/// Steps a chart asks for at most: about one every four pixels.
-const STEPS_MAX: i64 = 240;
+/// Groups that are no labels, as the API has them, with the words for them.
+pub const GROUPS: &[(&str, &str)] = &[("-", "All together"), ("*", "Each series")];
 
 /// `/metrics`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,11 +83,16 @@ impl MetricsState {
         *self = MetricsState { metric: metric.to_owned(), ..kept };
     }
 
-    /// Adds a label to the grouping, or takes it away.
+    /// Adds a label to the grouping, or takes it away. What is no label stands alone.
     pub fn toggle_group(&mut self, label: &str) {
+        let is_alone = |label: &str| GROUPS.iter().any(|(name, _)| *name == label);
         match self.group_by.iter().position(|known| known == label) {
             Some(at) => drop(self.group_by.remove(at)),
-            None => self.group_by.push(label.to_owned()),
+            None if is_alone(label) => self.group_by = vec![label.to_owned()],
+            None => {
+                self.group_by.retain(|known| !is_alone(known));
+                self.group_by.push(label.to_owned());
+            }
         }
         self.only.clear();
     }
@@ -100,8 +105,8 @@ pub fn functions(metric: &MetricSummary) -> &'static [&'static str] {
             &["quantile", "avg", "rate", "increase", "count", "sum", "min", "max"]
         }
         ("summary", _) => &["avg", "quantile", "rate", "increase", "count", "sum"],
-        ("sum", true) => &["rate", "increase", "last", "sum", "avg", "min", "max"],
-        _ => &["avg", "last", "sum", "min", "max", "count"],
+        ("sum", true) => &["rate", "increase", "last", "sum", "count"],
+        _ => &["avg", "last", "sum", "min", "max", "count", "quantile"],
     }
 }
 
@@ -149,35 +154,10 @@ pub fn title(metric: &str, function: &str, quantile: Option<f64>, group_by: &[St
         ("quantile", Some(quantile)) => format!("p{}", crate::units::number(quantile * 100.0)),
         (function, _) => function.to_owned(),
     };
-    let by = if group_by.is_empty() { String::new() } else { format!(" by {}", group_by.join(", ")) };
+    let labels: Vec<&str> =
+        group_by.iter().map(String::as_str).filter(|label| GROUPS.iter().all(|(name, _)| name != label)).collect();
+    let by = if labels.is_empty() { String::new() } else { format!(" by {}", labels.join(", ")) };
     format!("{function} of {metric}{by}")
-}
-
-/// Length of a step for a window: a round one, so that it has at most about [`STEPS_MAX`].
-pub fn step(window: Window) -> i64 {
-    const HOUR: i64 = 60 * MINUTE;
-    const STEPS: [i64; 18] = [
-        SECOND,
-        2 * SECOND,
-        5 * SECOND,
-        10 * SECOND,
-        15 * SECOND,
-        30 * SECOND,
-        MINUTE,
-        2 * MINUTE,
-        5 * MINUTE,
-        10 * MINUTE,
-        15 * MINUTE,
-        30 * MINUTE,
-        HOUR,
-        2 * HOUR,
-        3 * HOUR,
-        6 * HOUR,
-        12 * HOUR,
-        24 * HOUR,
-    ];
-    let rough = window.length() / STEPS_MAX;
-    STEPS.into_iter().find(|step| *step >= rough).unwrap_or(24 * HOUR)
 }
 
 #[cfg(test)]
@@ -211,6 +191,10 @@ mod tests {
         let mut grouped = state;
         grouped.toggle_group("http.route");
         assert_eq!((grouped.group_by.join(","), grouped.only.as_str()), ("service.name".to_owned(), ""));
+        for (label, expect) in [("*", "*"), ("a", "a"), ("b", "a,b"), ("-", "-"), ("-", "")] {
+            grouped.toggle_group(label);
+            assert_eq!(grouped.group_by.join(","), expect, "{label}");
+        }
     }
 
     #[test]
@@ -230,17 +214,6 @@ mod tests {
         assert!(shows_samples(&metric("histogram", false, ""), "quantile"));
         assert!(!shows_samples(&metric("histogram", false, ""), "rate"));
         assert_eq!(title("m", "quantile", Some(0.999), &["a".into()]), "p99.9 of m by a");
-        assert_eq!(title("m", "rate", None, &[]), "rate of m");
-    }
-
-    #[test]
-    fn steps_are_round_and_few() {
-        let check = |length: i64, expect: i64| assert_eq!(step(Window { start: 0, end: length }), expect);
-        check(0, SECOND);
-        check(5 * MINUTE, 2 * SECOND);
-        check(60 * MINUTE, 15 * SECOND);
-        check(24 * 60 * MINUTE, 10 * MINUTE);
-        check(30 * 24 * 60 * MINUTE, 3 * 60 * MINUTE);
-        check(i64::MAX, 24 * 60 * MINUTE);
+        assert_eq!(title("m", "rate", None, &["*".into()]), "rate of m");
     }
 }
