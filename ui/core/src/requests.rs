@@ -73,10 +73,11 @@ pub fn services(window: Window) -> String {
     ranged(window).behind(paths::SERVICES)
 }
 
-/// New log records as they come.
-pub fn log_tail(query: &str) -> String {
+/// New log records as they come; `from` is where an earlier stream broke off.
+pub fn log_tail(query: &str, from: Option<&str>) -> String {
     let mut params = Params::default();
     params.set("query", query);
+    params.set("from", from.unwrap_or_default());
     params.behind(paths::LOGS_TAIL)
 }
 

@@ -7,6 +7,7 @@ use api::MetricRangeAnswer;
 
 use super::LINES_MAX;
 use crate::colour::SLOTS;
+use crate::order;
 
 /// One line as the page shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,11 +106,10 @@ pub fn lines(answer: &MetricRangeAnswer) -> (Vec<Line>, usize) {
         .collect();
     let count = found.len();
     let mean = |line: &Line| line.legend.avg.unwrap_or(f64::NEG_INFINITY);
-    found.sort_by(|a, b| mean(b).total_cmp(&mean(a)).then_with(|| a.key.cmp(&b.key)));
+    order::sort(&mut found, |a, b| mean(b).total_cmp(&mean(a)).then_with(|| a.key.cmp(&b.key)));
     found.truncate(LINES_MAX);
     // Colours go by name, so that a line keeps its own while values change places.
-    let mut by_key: Vec<usize> = (0..found.len()).collect();
-    by_key.sort_by(|a, b| found[*a].key.cmp(&found[*b].key));
+    let by_key = order::sorted(found.len(), &|a, b| found[a].key.cmp(&found[b].key));
     for (slot, at) in by_key.into_iter().enumerate() {
         found[at].slot = (slot % SLOTS) as u8;
     }
@@ -148,9 +148,8 @@ fn value_words(value: &str) -> String {
 
 /// Indexes of the lines in the order of a column; lines without a value come last either way.
 pub fn legend_order(lines: &[Line], column: LegendColumn, is_ascending: bool) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by(|a, b| {
-        let (a, b) = (&lines[*a], &lines[*b]);
+    order::sorted(lines.len(), &|a, b| {
+        let (a, b) = (&lines[a], &lines[b]);
         let by_name = a.name.cmp(&b.name);
         let turned = |ordering: Ordering| if is_ascending { ordering } else { ordering.reverse() };
         match (column, column.value(&a.legend), column.value(&b.legend)) {
@@ -160,8 +159,7 @@ pub fn legend_order(lines: &[Line], column: LegendColumn, is_ascending: bool) ->
             (_, None, Some(_)) => Ordering::Greater,
             (_, None, None) => by_name,
         }
-    });
-    order
+    })
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub fn columns(answer: &SqlAnswer) -> Vec<ColumnLook> {
         let kind = short_type(&column.kind);
         let cells = answer.rows.iter().take(MEASURED_ROWS).filter_map(|row| row.get(at));
         let widest = cells.map(|value| cell_text(value).chars().count()).max().unwrap_or(0);
-        let head = column.name.chars().count().max(kind.chars().count());
+        let head = column.name.chars().count() + 1 + kind.chars().count();
         let is_number = ["Int", "UInt", "Float", "Decimal"].iter().any(|number| column.kind.starts_with(number));
         ColumnLook {
             name: column.name.clone(),
@@ -96,7 +96,7 @@ mod tests {
             ..SqlAnswer::default()
         };
         let looks = columns(&answer);
-        assert_eq!(looks.iter().map(|look| look.width).collect::<Vec<_>>(), [6, 32, 60]);
+        assert_eq!(looks.iter().map(|look| look.width).collect::<Vec<_>>(), [7, 32, 60]);
         assert_eq!((looks[0].is_number, looks[1].is_trace_id, looks[2].is_number), (true, true, false));
         assert_eq!(cell_text(&json!("a\nb")), "a b");
         assert_eq!(cell_text(&json!({"a": 1})), "{\"a\":1}");

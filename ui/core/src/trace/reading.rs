@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::document::{DecodeError, LogHead, Refs, SpanHead, TraceDocument, id_number};
 use super::walk::{Unexpected, Walk};
+use crate::order;
 
 /// The service of a record whose resource names none.
 const UNKNOWN_SERVICE: &str = "unknown_service";
@@ -180,12 +181,11 @@ impl<'a> Answer<'a> {
 /// Indexes of log records by the span they name, in time order.
 fn by_span(logs: &[LogHead]) -> HashMap<u64, Vec<u32>> {
     let mut found: HashMap<u64, Vec<u32>> = HashMap::new();
-    for (index, log) in (0_u32..).zip(logs) {
-        if let Some(span) = log.span {
-            found.entry(span).or_default().push(index);
+    for index in order::sorted_by_number(logs.len(), &|at| logs[at].time) {
+        if let Some(span) = logs[index].span {
+            found.entry(span).or_default().push(index as u32);
         }
     }
-    found.values_mut().for_each(|list| list.sort_by_key(|log| logs[*log as usize].time));
     found
 }
 

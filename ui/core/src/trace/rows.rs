@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::document::spans_by_id;
 use super::{Layout, TraceDocument};
-use crate::highlight;
+use crate::{highlight, order};
 
 /// Log records shown under one span; the rest is in the span's panel.
 const LOGS_PER_SPAN_MAX: usize = 20;
@@ -74,11 +74,11 @@ fn logs_by_span(document: &TraceDocument) -> HashMap<Option<u32>, Vec<u32>> {
     }
     let by_id = spans_by_id(&document.spans);
     let mut found: HashMap<Option<u32>, Vec<u32>> = HashMap::new();
-    for (index, log) in (0_u32..).zip(&document.logs) {
-        let span = log.span.and_then(|id| by_id.get(&id).copied());
-        found.entry(span).or_default().push(index);
+    let logs = &document.logs;
+    for index in order::sorted_by_number(logs.len(), &|at| logs[at].time) {
+        let span = logs[index].span.and_then(|id| by_id.get(&id).copied());
+        found.entry(span).or_default().push(index as u32);
     }
-    found.values_mut().for_each(|list| list.sort_by_key(|log| document.logs[*log as usize].time));
     found
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use ui_core::format;
 use ui_core::requests;
 use ui_core::state::TraceState;
+use ui_core::{format, order};
 
 use crate::pages::trace::{KEPT_AGE_MAX, TraceData, decode_trace};
 use crate::query::{Ask, use_query_latest};
@@ -83,7 +83,8 @@ fn bars(session: Session, data: &TraceData, span_id: &str) -> impl IntoView + us
     let rest = layout.order.iter().filter(|span| !shown.contains(span)).take(BARS_MAX - shown.len()).copied();
     let rest: Vec<u32> = rest.collect();
     shown.extend(rest);
-    shown.sort_by_key(|span| layout.position[*span as usize]);
+    let position = |span: &u32| layout.position[*span as usize];
+    order::sort(&mut shown, |one, other| position(one).cmp(&position(other)));
     let rows = shown.into_iter().map(|index| {
         let span = &document.spans[index as usize];
         let (from, to) = (layout.share(span.start) * 100.0, layout.share(span.end.max(span.start)) * 100.0);

@@ -1,6 +1,5 @@
 //! The lines of a metric, exemplars as dots that lead to their traces, the values under the pointer.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Exemplar, MetricRangeAnswer};
@@ -9,7 +8,7 @@ use leptos::prelude::*;
 use ui_core::metrics::{self, Dot, Line, MetricsState};
 use ui_core::state::TraceState;
 use ui_core::time_chart::{HEIGHT, Plot, Steps, WIDTH, line_words};
-use ui_core::{fields, format, units};
+use ui_core::{fields, format, order, units};
 
 use super::MetricsContext;
 use crate::parts::time_chart::{clock, grid, scale};
@@ -211,7 +210,7 @@ fn values_at(shown: &Shown, step: usize) -> Vec<(&Line, f64)> {
     let value = |line: &Line| line.values.get(step).copied().flatten().filter(|value| value.is_finite());
     let mut found: Vec<(&Line, f64)> =
         shown.drawn.iter().map(|at| &shown.lines[*at]).filter_map(|line| Some((line, value(line)?))).collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    order::sort(&mut found, |a, b| b.1.total_cmp(&a.1));
     found
 }
 
@@ -276,13 +275,8 @@ fn exemplar_card(session: Session, shown: &Shown, at: usize) -> Option<impl Into
     let exemplar = shown.answer.exemplars.get(dot.index)?;
     let time = exemplar.time_unix_nano.0;
     let value = exemplar.value.as_f64().map(|value| units::value(value, &shown.answer.metric.unit)).unwrap_or_default();
-    let attributes: BTreeMap<&String, String> = exemplar
-        .attributes
-        .iter()
-        .take(ATTRIBUTES_MAX)
-        .map(|(name, value)| (name, fields::value_text(value)))
-        .collect();
-    let rows = attributes.into_iter().map(|(name, value)| {
+    let rows = exemplar.attributes.iter().take(ATTRIBUTES_MAX).map(|(name, value)| {
+        let value = fields::value_text(value);
         view! { <span class="line small"><span class="faint cut">{name.clone()}</span><span class="gap"></span><span class="mono cut">{value}</span></span> }
     });
     let vertical = if dot.top > 50.0 {

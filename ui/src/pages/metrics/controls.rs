@@ -6,6 +6,7 @@ use api::filter::{self, LexemeKind, Target};
 use leptos::prelude::*;
 use ui_core::completion::{self, Completion};
 use ui_core::metrics::{GROUPS, QUANTILES, functions};
+use ui_core::order;
 
 use super::MetricsContext;
 use crate::parts::editor::{Editor, Fault};
@@ -91,7 +92,7 @@ fn label_names(context: MetricsContext) -> Vec<(String, usize)> {
         })
         .unwrap_or_default();
     // A label with one value tells nothing apart; it comes last.
-    names.sort_by_key(|(_, values)| *values < 2);
+    order::sort(&mut names, |(_, one), (_, other)| (*one < 2).cmp(&(*other < 2)));
     names
 }
 
@@ -119,7 +120,8 @@ fn Groups() -> impl IntoView {
             }
         }
         // What is chosen is seen, however many there are.
-        names.sort_by_key(|(name, _)| !untrack(|| chosen(name)));
+        let is_last = |name: &str| !untrack(|| chosen(name));
+        order::sort(&mut names, |(one, _), (other, _)| is_last(one).cmp(&is_last(other)));
         names
     };
     let buttons = move || {

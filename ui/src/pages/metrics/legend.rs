@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use ui_core::metrics::{LegendColumn, legend_order};
-use ui_core::{fields, format, units};
+use ui_core::{fields, format, order, units};
 
 use super::MetricsContext;
 use super::chart::{Shown, exemplar_url, line_style};
@@ -189,7 +189,7 @@ fn Labels() -> impl IntoView {
     let rows = move || {
         context.series.data.get().map(|answer| {
             let mut labels: Vec<_> = answer.labels.iter().collect();
-            labels.sort_by_key(|(_, values)| std::cmp::Reverse(values.len()));
+            order::sort(&mut labels, |(_, one), (_, other)| other.len().cmp(&one.len()));
             labels
                 .into_iter()
                 .map(|(name, values)| {

@@ -24,7 +24,7 @@ use crate::shortcuts::focus_on_slash;
 /// How long typing must pause before the list is asked for.
 const PAUSE: Duration = Duration::from_millis(150);
 /// Services named in a row; the rest are counted.
-const SERVICES_MAX: usize = 4;
+const SERVICES_MAX: usize = 3;
 
 /// The search box and what was found.
 #[component]
