@@ -1,5 +1,6 @@
 //! Real clients from end to end: a Python app, and a browser.
 
+mod pages;
 mod python_app;
 mod ui;
 
