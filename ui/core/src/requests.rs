@@ -7,7 +7,9 @@ use crate::params::Params;
 use crate::range::Window;
 use crate::state::{LogsState, TracesState};
 
-/// Rows of one page of a list.
+/// Rows of the first page of a list: a few screens, so that they are there soon.
+pub const FIRST_ROWS: usize = 100;
+/// Rows of every further page of a list.
 pub const PAGE_ROWS: usize = 500;
 /// Metrics listed; a longer list is searched, not scrolled.
 pub const METRICS_MAX: usize = 500;

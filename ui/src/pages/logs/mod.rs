@@ -186,7 +186,7 @@ pub fn LogsPage() -> impl IntoView {
     };
     provide_context(context);
     let rows = use_query_latest::<LogSearchAnswer>(
-        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::PAGE_ROWS, None))),
+        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::FIRST_ROWS, None))),
         fetch::decode,
     );
     let histogram = use_query_latest::<HistogramAnswer>(

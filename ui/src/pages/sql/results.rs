@@ -17,7 +17,7 @@ use crate::parts::states::stats_words;
 /// Pixels of a character of the table's font.
 const CHARACTER_WIDTH: f64 = 7.3;
 /// Pixels beside a cell's text.
-const CELL_PADDING: f64 = 24.0;
+const CELL_PADDING: f64 = 28.0;
 
 /// An answer and how its columns look, equal to itself only.
 #[derive(Clone)]
