@@ -11,16 +11,24 @@
 
 pub mod axis;
 pub mod colour;
+pub mod completion;
 pub mod connect;
+pub mod csv;
 pub mod fields;
 pub mod format;
 pub mod highlight;
 pub mod histogram;
+pub mod live;
 pub mod logs;
+pub mod metrics;
+pub mod order;
 pub mod params;
 pub mod range;
 pub mod requests;
 pub mod severity;
+pub mod sql;
 pub mod state;
+pub mod time_chart;
 pub mod trace;
+pub mod units;
 pub mod window;

@@ -1,11 +1,14 @@
 //! Small parts the pages are made of.
 
+pub mod download;
+pub mod editor;
 pub mod fields;
 pub mod icons;
 pub mod list;
 pub mod panel;
 pub mod query_bar;
 pub mod states;
+pub mod time_chart;
 
 use leptos::prelude::*;
 
