@@ -22,5 +22,6 @@ pub mod range;
 pub mod requests;
 pub mod severity;
 pub mod state;
+pub mod time_chart;
 pub mod trace;
 pub mod window;

@@ -6,6 +6,7 @@ pub mod list;
 pub mod panel;
 pub mod query_bar;
 pub mod states;
+pub mod time_chart;
 
 use leptos::prelude::*;
 
