@@ -3,6 +3,9 @@
 pub mod connect;
 pub mod home;
 pub mod logs;
+pub mod map;
 pub mod missing;
+pub mod service;
+pub mod services;
 pub mod trace;
 pub mod traces;

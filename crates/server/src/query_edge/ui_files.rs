@@ -22,7 +22,7 @@ pub(crate) struct UiFile {
 pub(crate) static FILES: &[UiFile] = &include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
 /// First path segments of the UI's pages.
-pub(crate) const PAGES: [&str; 12] = [
+pub(crate) const PAGES: [&str; 13] = [
     "",
     "logs",
     "traces",
@@ -30,6 +30,7 @@ pub(crate) const PAGES: [&str; 12] = [
     "services",
     "service",
     "service-map",
+    "map",
     "explore",
     "sql",
     "connect",

@@ -96,45 +96,71 @@ fn link(layers: &mut Layers, from: usize, to: usize) {
     layers.before[to].push(from);
 }
 
-/// Edges that lead back to a node on the way to which they were found. The walk begins at nodes nobody calls, so that
-/// what a person takes for the start is drawn at the start.
+/// Edges to turn so that no circle is left, quiet ones where there is a choice: nodes are put in a row, callers first, and what
+/// leads backwards in it is turned. Whom nobody calls goes to the front, who calls nobody to the end; in a circle the
+/// one with the most calls out over calls in goes first.
 fn turned_edges(graph: &Graph) -> Vec<bool> {
     let nodes = graph.nodes.len();
-    let mut out: Vec<Vec<usize>> = vec![Vec::new(); nodes];
-    let mut is_called = vec![false; nodes];
-    for (index, edge) in graph.edges.iter().enumerate().filter(|(_, edge)| edge.source != edge.target) {
-        out[edge.source].push(index);
-        is_called[edge.target] = true;
+    let mut row = Row {
+        beside: vec![Vec::new(); nodes],
+        out: vec![(0, 0.0); nodes],
+        into: vec![(0, 0.0); nodes],
+        is_placed: vec![false; nodes],
+    };
+    for edge in graph.edges.iter().filter(|edge| edge.source != edge.target) {
+        let weight = edge.red.calls as f64 + 1.0;
+        row.beside[edge.source].push((edge.target, true, weight));
+        row.beside[edge.target].push((edge.source, false, weight));
+        row.out[edge.source] = (row.out[edge.source].0 + 1, row.out[edge.source].1 + weight);
+        row.into[edge.target] = (row.into[edge.target].0 + 1, row.into[edge.target].1 + weight);
     }
-    let mut turned = vec![false; graph.edges.len()];
-    // 0: not seen, 1: on the way, 2: done.
-    let mut state = vec![0_u8; nodes];
-    let starts = (0..nodes).filter(|node| !is_called[*node]).chain(0..nodes);
-    for start in starts {
-        if state[start] != 0 {
-            continue;
+    let (mut front, mut end) = (Vec::new(), Vec::new());
+    while let Some((node, is_end)) = row.next() {
+        if is_end {
+            end.push(node)
+        } else {
+            front.push(node)
         }
-        state[start] = 1;
-        let mut way = vec![(start, 0)];
-        while let Some((node, next)) = way.last_mut() {
-            let Some(edge) = out[*node].get(*next).copied() else {
-                state[*node] = 2;
-                way.pop();
-                continue;
-            };
-            *next += 1;
-            let target = graph.edges[edge].target;
-            match state[target] {
-                0 => {
-                    state[target] = 1;
-                    way.push((target, 0));
-                }
-                1 => turned[edge] = true,
-                _ => {}
-            }
+        row.place(node);
+    }
+    let mut at = vec![0; nodes];
+    front.into_iter().chain(end.into_iter().rev()).enumerate().for_each(|(index, node)| at[node] = index);
+    graph.edges.iter().map(|edge| at[edge.source] > at[edge.target]).collect()
+}
+
+/// Nodes that have no place in the row yet, with the number and weight of the edges among them.
+struct Row {
+    /// The other end of each edge, whether it is the called one, and the edge's weight.
+    beside: Vec<Vec<(usize, bool, f64)>>,
+    out: Vec<(usize, f64)>,
+    into: Vec<(usize, f64)>,
+    is_placed: Vec<bool>,
+}
+
+impl Row {
+    /// The node to place next, and whether at the end.
+    fn next(&self) -> Option<(usize, bool)> {
+        let mut rest = (0..self.is_placed.len()).filter(|node| !self.is_placed[*node]).peekable();
+        rest.peek()?;
+        let rest: Vec<usize> = rest.collect();
+        if let Some(node) = rest.iter().rev().find(|node| self.out[**node].0 == 0 && self.into[**node].0 > 0) {
+            return Some((*node, true));
+        }
+        if let Some(node) = rest.iter().find(|node| self.into[**node].0 == 0) {
+            return Some((*node, false));
+        }
+        let lead = |node: usize| self.out[node].1 - self.into[node].1;
+        let first = rest.into_iter().max_by(|a, b| lead(*a).total_cmp(&lead(*b)).then(b.cmp(a)));
+        first.map(|node| (node, false))
+    }
+
+    fn place(&mut self, node: usize) {
+        self.is_placed[node] = true;
+        for (other, is_called, weight) in self.beside[node].clone() {
+            let side = if is_called { &mut self.into[other] } else { &mut self.out[other] };
+            *side = (side.0 - 1, side.1 - weight);
         }
     }
-    turned
 }
 
 /// The layer of each node: one after the last of its callers; who is called by nobody stands right before the first
@@ -306,6 +332,21 @@ mod tests {
         check("a>b b>c a>c", "a | b . | c");
         check("a>b b>c x>c", "a | b x | c");
         check("a>a", "");
+    }
+
+    #[test]
+    fn circles_are_opened_at_their_quietest_edge() {
+        let mut found = graph("start>b b>c c>d d>b");
+        let quiet = |found: &mut Graph, source: usize, calls: u64| {
+            found.edges.iter_mut().filter(|edge| edge.source == source).for_each(|edge| edge.red.calls = calls);
+        };
+        quiet(&mut found, 1, 1);
+        let turned = |found: &Graph| turned_edges(found).iter().position(|turned| *turned);
+        assert_eq!(turned(&found), Some(1), "c hardly calls d");
+        quiet(&mut found, 0, 900);
+        quiet(&mut found, 1, 900);
+        quiet(&mut found, 2, 1);
+        assert_eq!(turned(&found), Some(2), "d hardly calls b");
     }
 
     #[test]

@@ -6,11 +6,11 @@ use super::Graph;
 use super::layers::{Layers, layers};
 
 /// Width of a node.
-pub const NODE_WIDTH: f64 = 176.0;
+pub const NODE_WIDTH: f64 = 168.0;
 /// Height of a node.
 pub const NODE_HEIGHT: f64 = 46.0;
 /// Room between two layers.
-const LAYER_GAP: f64 = 92.0;
+const LAYER_GAP: f64 = 72.0;
 /// Room between two nodes of a layer.
 const NODE_GAP: f64 = 22.0;
 /// Room a bend takes.
@@ -268,7 +268,7 @@ mod tests {
         let layout = check("a>b b>c c>d");
         assert!(layout.places.iter().all(|place| place.y == 0.0), "{:?}", layout.places);
         assert_eq!(layout.height, NODE_HEIGHT);
-        assert_eq!(layout.curves[0], "M176.0 23.0C222.0 23.0 222.0 23.0 268.0 23.0");
+        assert_eq!(layout.curves[0], "M168.0 23.0C204.0 23.0 204.0 23.0 240.0 23.0");
     }
 
     #[test]
@@ -281,13 +281,13 @@ mod tests {
     #[test]
     fn an_edge_back_leaves_on_the_left() {
         let layout = check("a>b b>a");
-        assert!(layout.curves[0].starts_with("M176.0 "), "{}", layout.curves[0]);
+        assert!(layout.curves[0].starts_with("M168.0 "), "{}", layout.curves[0]);
         assert!(
-            layout.curves[1].starts_with("M268.0 ") && layout.curves[1].contains(" 176.0 "),
+            layout.curves[1].starts_with("M240.0 ") && layout.curves[1].contains(" 168.0 "),
             "{}",
             layout.curves[1]
         );
-        assert!(check("a>a").curves[0].starts_with("M124.0 0.0c"));
+        assert!(check("a>a").curves[0].starts_with("M116.0 0.0c"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How the drawing is seen: moved, zoomed, and walked with arrow keys.
 
-use super::layout::Layout;
+use super::layout::{Layout, NODE_HEIGHT, NODE_WIDTH, Place};
 
 /// Smallest and largest zoom.
 const SCALES: (f64, f64) = (0.2, 2.5);
@@ -28,12 +28,28 @@ impl Default for View {
 
 impl View {
     /// The whole drawing in the middle of a box.
-    pub fn fitted(layout: &Layout, (width, height): (f64, f64)) -> View {
+    pub fn fitted(layout: &Layout, size: (f64, f64)) -> View {
+        View::fitted_to(Place::default(), (layout.width, layout.height), size)
+    }
+
+    /// Some of the nodes in the middle of a box; all of them where none is given.
+    pub fn around(layout: &Layout, nodes: impl IntoIterator<Item = usize>, size: (f64, f64)) -> View {
+        let places = nodes.into_iter().filter_map(|node| layout.places.get(node));
+        let corners = places.fold(None::<(f64, f64, f64, f64)>, |corners, place| {
+            let (left, top, right, bottom) = corners.unwrap_or((place.x, place.y, place.x, place.y));
+            Some((left.min(place.x), top.min(place.y), right.max(place.x), bottom.max(place.y)))
+        });
+        let Some((left, top, right, bottom)) = corners else { return View::fitted(layout, size) };
+        let span = (right - left + NODE_WIDTH, bottom - top + NODE_HEIGHT);
+        View::fitted_to(Place { x: left, y: top }, span, size)
+    }
+
+    fn fitted_to(corner: Place, span: (f64, f64), (width, height): (f64, f64)) -> View {
         let room = (width - 2.0 * MARGIN, height - 2.0 * MARGIN);
-        let scale = (room.0 / layout.width.max(1.0)).min(room.1 / layout.height.max(1.0));
+        let scale = (room.0 / span.0.max(1.0)).min(room.1 / span.1.max(1.0));
         let scale = scale.clamp(SCALES.0, FIT_SCALE_MAX);
-        let x = ((width - layout.width * scale) / 2.0).max(MARGIN);
-        View { scale, x, y: ((height - layout.height * scale) / 2.0).max(MARGIN) }
+        let x = ((width - span.0 * scale) / 2.0).max(MARGIN) - corner.x * scale;
+        View { scale, x, y: ((height - span.1 * scale) / 2.0).max(MARGIN) - corner.y * scale }
     }
 
     /// Zoomed so that the point of the drawing at `(x, y)` of the page stays there.
@@ -53,8 +69,8 @@ impl View {
         let Some(place) = layout.places.get(node) else { return self };
         let (x, y) = place.centre();
         let (x, y) = (x * self.scale + self.x, y * self.scale + self.y);
-        let half_width = super::NODE_WIDTH / 2.0 * self.scale + MARGIN / 2.0;
-        let half_height = super::NODE_HEIGHT / 2.0 * self.scale + MARGIN / 2.0;
+        let half_width = NODE_WIDTH / 2.0 * self.scale + MARGIN / 2.0;
+        let half_height = NODE_HEIGHT / 2.0 * self.scale + MARGIN / 2.0;
         let into = |at: f64, half: f64, length: f64| match length < 2.0 * half {
             true => length / 2.0 - at,
             false => at.clamp(half, length - half) - at,
@@ -119,6 +135,17 @@ mod tests {
     }
 
     #[test]
+    fn a_part_is_seen_as_large_as_it_fits() {
+        let layout = layout(&graph("a>b b>c c>d d>e e>f f>g g>h"));
+        let view = View::around(&layout, [5, 6], (600.0, 400.0));
+        assert_eq!(view.scale, FIT_SCALE_MAX);
+        let (x, y) = layout.places[5].centre();
+        let at = (x * view.scale + view.x, y * view.scale + view.y);
+        assert!(at.0 > 0.0 && at.0 < 300.0 && (at.1 - 200.0).abs() < 1.0, "{at:?}");
+        assert_eq!(View::around(&layout, [], (600.0, 400.0)), View::fitted(&layout, (600.0, 400.0)));
+    }
+
+    #[test]
     fn zooming_keeps_the_point_under_the_pointer() {
         let view = View { scale: 0.5, x: 10.0, y: 20.0 };
         let zoomed = view.zoomed(2.0, (110.0, 220.0));
@@ -133,7 +160,7 @@ mod tests {
         let view = View { scale: 1.0, x: 40.0, y: 40.0 };
         assert_eq!(view.showing(&layout, 0, (600.0, 400.0)), view);
         let shown = view.showing(&layout, 4, (600.0, 400.0));
-        assert_eq!(shown.x, 600.0 - 16.0 - 4.0 * 268.0 - 176.0);
+        assert_eq!(shown.x, 600.0 - 16.0 - 4.0 * 240.0 - 168.0);
         assert_eq!(shown.y, view.y);
         assert_eq!(view.showing(&layout, 99, (600.0, 400.0)), view);
     }
