@@ -1,6 +1,7 @@
 //! Real clients from end to end: a Python app, and a browser.
 
 mod python_app;
+mod services;
 mod ui;
 
 use std::env;

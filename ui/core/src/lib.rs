@@ -18,6 +18,7 @@ pub mod highlight;
 pub mod histogram;
 pub mod ingest;
 pub mod logs;
+pub mod order;
 pub mod params;
 pub mod range;
 pub mod red;

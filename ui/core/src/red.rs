@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use api::{ErrorSample, Red, ServicesAnswer};
 
 use crate::format;
+use crate::order;
 use crate::range::{MINUTE, SECOND, Window};
 use crate::time_chart::Steps;
 
@@ -164,9 +165,9 @@ fn level(values: &[f64]) -> (f64, f64) {
 }
 
 fn quantile(values: &[f64], share: f64) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(((sorted.len().checked_sub(1)?) as f64 * share).round() as usize).copied()
+    let sorted = order::sorted(values.len(), &|a, b| values[a].total_cmp(&values[b]));
+    let at = (sorted.len().checked_sub(1)? as f64 * share).round() as usize;
+    values.get(*sorted.get(at)?).copied()
 }
 
 /// What became of a series in a few words: `steady`, `from 410 ms at 14:40`, `between 8 /s and 14 /s`.

@@ -36,13 +36,7 @@ pub fn NothingSent(
                     <a class="button primary" href="/connect">"Connect a service"</a>
                 }.into_any(),
                 (true, Some(time)) => {
-                    let offset = session.offset_minutes(time);
-                    let range = Window { start: time.saturating_sub(30 * MINUTE), end: time.saturating_add(30 * MINUTE) }.to_text();
-                    view! {
-                        <h2>"No service sent anything in this range"</h2>
-                        <p>{format!("The newest record is of {} {}.", &format::exact(time, offset)[..19], format::zone(offset))}</p>
-                        <button type="button" class="button primary" on:click=move |_| go.run(range.clone())>"Go there"</button>
-                    }.into_any()
+                    newest_elsewhere(session, "No service sent anything in this range".to_owned(), time, go).into_any()
                 }
                 (true, None) => view! {
                     <h2>"No service sent anything in this range"</h2>
@@ -50,5 +44,17 @@ pub fn NothingSent(
                 }.into_any(),
             }}
         </div>
+    }
+}
+
+/// Says when the newest record is from, and leads there.
+pub fn newest_elsewhere(session: Session, title: String, newest: i64, go: Callback<RangeText>) -> impl IntoView {
+    let offset = session.offset_minutes(newest);
+    let range = Window { start: newest.saturating_sub(30 * MINUTE), end: newest.saturating_add(30 * MINUTE) }.to_text();
+    let time = format::exact(newest, offset);
+    view! {
+        <h2>{title}</h2>
+        <p>{format!("The newest record is of {} {}.", time.get(..19).unwrap_or_default(), format::zone(offset))}</p>
+        <button type="button" class="button primary" on:click=move |_| go.run(range.clone())>"Go there"</button>
     }
 }

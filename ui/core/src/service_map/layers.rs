@@ -4,6 +4,7 @@
 //! several layers passes one between them. Nodes and bends together are *points*: nodes come first, by their index.
 
 use super::Graph;
+use crate::order;
 
 /// Bends of one drawing; an edge that would need more is drawn without.
 const BENDS_MAX: usize = 4_000;
@@ -65,7 +66,7 @@ pub(super) fn layers(graph: &Graph) -> Layers {
             layers.order[*layer].push(point);
         }
     }
-    order(&mut layers);
+    put_in_order(&mut layers);
     layers
 }
 
@@ -193,7 +194,7 @@ fn layer_numbers(nodes: usize, edges: &[Option<(usize, usize)>]) -> Vec<usize> {
 
 /// Orders the layers to and fro by where the neighbours of each point stand, and keeps the order with the fewest
 /// crossings.
-fn order(layers: &mut Layers) {
+fn put_in_order(layers: &mut Layers) {
     let mut best = (crossings(layers), layers.order.clone());
     for sweep in 0..SWEEPS {
         if best.0 == 0 {
@@ -234,7 +235,7 @@ fn order_layer(layers: &mut Layers, at: usize, beside: usize, forward: bool, tur
     if turns_equals {
         keyed.reverse();
     }
-    keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    order::sort(&mut keyed, |a, b| a.0.total_cmp(&b.0));
     layers.order[at] = keyed.into_iter().map(|(_, point)| point).collect();
 }
 
@@ -287,7 +288,7 @@ fn crossings_between(layers: &Layers, place: &[usize], from: &[usize], width: us
     let (mut crossings, mut seen) = (0, 0);
     for point in from {
         let mut ends: Vec<usize> = layers.after[*point].iter().map(|to| place[*to]).collect();
-        ends.sort_unstable();
+        order::sort(&mut ends, Ord::cmp);
         for end in &ends {
             let (mut at, mut not_above) = (end + 1, 0);
             while at > 0 {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::Graph;
 use super::layers::{Layers, layers};
+use crate::order;
 
 /// Width of a node.
 pub const NODE_WIDTH: f64 = 168.0;
@@ -199,7 +200,9 @@ fn ports(graph: &Graph, places: &[Place]) -> Vec<(f64, f64)> {
         ends.push((edge.source, leads_on, to.y, index, true));
         ends.push((edge.target, !leads_on, from.y, index, false));
     }
-    ends.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then((a.3, a.4).cmp(&(b.3, b.4))));
+    order::sort(&mut ends, |a, b| {
+        (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then((a.3, a.4).cmp(&(b.3, b.4)))
+    });
     let mut ports = vec![(0.0, 0.0); graph.edges.len()];
     for side in ends.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let last = side.len() - 1;

@@ -15,6 +15,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use api::{MapNode, Red, ServiceMapAnswer};
 
+use crate::order;
+
 /// Nodes up to which a drawing is of use; beyond, the map begins as a list.
 pub const DRAWN_NODES_MAX: usize = 150;
 
@@ -42,7 +44,7 @@ impl Graph {
     /// The graph of an answer. What names a node that is not there is left out.
     pub fn of(answer: &ServiceMapAnswer) -> Graph {
         let mut nodes = answer.nodes.clone();
-        nodes.sort_by(|a, b| a.id.cmp(&b.id));
+        order::sort(&mut nodes, |a, b| a.id.cmp(&b.id));
         nodes.dedup_by(|a, b| a.id == b.id);
         let index: HashMap<&str, usize> =
             nodes.iter().enumerate().map(|(index, node)| (node.id.as_str(), index)).collect();
@@ -54,7 +56,7 @@ impl Graph {
                 Some(Edge { source: find(&edge.source)?, target: find(&edge.target)?, red: edge.red.clone() })
             })
             .collect();
-        edges.sort_by_key(|edge| (edge.source, edge.target));
+        order::sort(&mut edges, |a, b| (a.source, a.target).cmp(&(b.source, b.target)));
         edges.dedup_by_key(|edge| (edge.source, edge.target));
         Graph { nodes, edges }
     }
@@ -76,8 +78,13 @@ impl Graph {
 
     fn busiest(&self, wanted: impl Fn(&Edge) -> bool) -> Vec<&Edge> {
         let mut edges: Vec<&Edge> = self.edges.iter().filter(|edge| wanted(edge)).collect();
-        edges.sort_by(|a, b| b.red.calls.cmp(&a.red.calls));
+        order::sort(&mut edges, |a, b| b.red.calls.cmp(&a.red.calls));
         edges
+    }
+
+    /// All nodes, busiest first.
+    pub fn by_calls(&self) -> Vec<usize> {
+        order::sorted(self.nodes.len(), &|a, b| self.nodes[b].red.calls.cmp(&self.nodes[a].red.calls))
     }
 
     /// The node and those it calls or is called by.

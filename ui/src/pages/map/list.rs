@@ -26,10 +26,8 @@ pub fn List() -> impl IntoView {
     focus_on_slash(input);
     let rows = move || {
         let graph = context.known()?;
-        let mut shown: Vec<usize> = (0..graph.nodes.len())
-            .filter(|node| typed.with(|typed| sort::matches(&graph.nodes[*node].name, typed)))
-            .collect();
-        shown.sort_by(|a, b| graph.nodes[*b].red.calls.cmp(&graph.nodes[*a].red.calls));
+        let mut shown = graph.by_calls();
+        shown.retain(|node| typed.with(|typed| sort::matches(&graph.nodes[*node].name, typed)));
         let more = shown.len().saturating_sub(ROWS_MAX);
         let rows = shown.into_iter().take(ROWS_MAX).map(|node| row(context, &graph, node)).collect_view();
         let note = (more > 0).then(|| format!("{} more: the filter finds them.", format::count(more as u64)));

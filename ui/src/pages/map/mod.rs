@@ -7,7 +7,7 @@ mod panel;
 
 use std::sync::Arc;
 
-use api::MapNode;
+use api::{MapNode, ServiceMapAnswer};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use ui_core::range::{RangeText, Window};
@@ -16,10 +16,11 @@ use ui_core::service_state::MapState;
 use ui_core::state::UrlState;
 use ui_core::{format, red, requests};
 
-use crate::pages::service::decode_graph;
+use crate::fetch;
+use crate::pages::service::graph_of;
 use crate::parts::nothing_sent::NothingSent;
 use crate::parts::red::{rate_words, share_class, share_words};
-use crate::parts::states::{Failure, FailureLine, Skeleton};
+use crate::parts::states::{Failure, FailureLine, Skeleton, stats_words};
 use crate::query::{Query, use_query_latest};
 use crate::run::{Run, use_run};
 use crate::session::{Navigator, Session};
@@ -33,7 +34,8 @@ struct MapContext {
     search: Memo<String>,
     state: Memo<MapState>,
     run: RwSignal<Option<Run<RangeText>>>,
-    graph: Query<Graph>,
+    answer: Query<ServiceMapAnswer>,
+    graph: Memo<Option<Arc<Graph>>>,
     /// Whether the list is shown.
     is_list: Memo<bool>,
 }
@@ -59,7 +61,7 @@ impl MapContext {
 
     /// The graph, its services with their colours before any of them is drawn, so that their order does not matter.
     fn known(self) -> Option<Arc<Graph>> {
-        let graph = self.graph.data.get()?;
+        let graph = self.graph.get()?;
         let services = graph.nodes.iter().filter(|node| node.kind == "service");
         self.session.assign_slots(services.map(|node| node.name.as_str()));
         Some(graph)
@@ -82,16 +84,17 @@ pub fn MapPage() -> impl IntoView {
         let asked = MapState { range: range.clone(), ..MapState::default() };
         (range.clone(), range, asked.url())
     });
-    let graph = use_query_latest::<Graph>(
+    let answer = use_query_latest::<ServiceMapAnswer>(
         move || run.get().map(|run| run.ask(requests::service_map(run.window, ""))),
-        decode_graph,
+        fetch::decode,
     );
+    let graph = graph_of(answer);
     let is_large =
-        Memo::new(move |_| graph.data.with(|graph| graph.as_ref().is_some_and(|g| g.nodes.len() > DRAWN_NODES_MAX)));
+        Memo::new(move |_| graph.with(|graph| graph.as_ref().is_some_and(|g| g.nodes.len() > DRAWN_NODES_MAX)));
     // What is too large to draw is drawn around one node, once that is asked for.
     let is_list =
         Memo::new(move |_| state.with(|state| state.as_list.unwrap_or(is_large.get() && state.focus.is_empty())));
-    let context = MapContext { session, navigator: Navigator::get(), search, state, run, graph, is_list };
+    let context = MapContext { session, navigator: Navigator::get(), search, state, run, answer, graph, is_list };
     provide_context(context);
     Shortcuts::add(move |key| {
         let closes = key == "Escape" && context.state.with_untracked(|state| !state.focus.is_empty());
@@ -110,10 +113,10 @@ pub fn MapPage() -> impl IntoView {
 }
 
 fn body(context: MapContext, is_large: Memo<bool>) -> AnyView {
-    let graph = context.graph;
+    let answer = context.answer;
     let is_empty =
-        Memo::new(move |_| graph.data.with(|graph| graph.as_ref().is_none_or(|graph| graph.nodes.is_empty())));
-    match (is_empty.get(), graph.error.get(), graph.is_first_load()) {
+        Memo::new(move |_| context.graph.with(|graph| graph.as_ref().is_none_or(|graph| graph.nodes.is_empty())));
+    match (is_empty.get(), answer.error.get(), answer.is_first_load()) {
         (true, Some(error), _) => view! { <Failure error/> }.into_any(),
         (true, None, true) => view! { <Skeleton label="Loading the map"/> }.into_any(),
         (true, None, false) => {
@@ -147,7 +150,13 @@ fn Toolbar(is_large: Memo<bool>) -> impl IntoView {
         view! { <button type="button" class="button" class:on=on aria-pressed=move || on().to_string() data-testid=testid
         on:click=move |_| choose(list)>{title}</button> }
     };
-    let words = move || context.graph.data.with(|graph| graph.as_ref().map(|graph| graph_words(graph)));
+    let words = move || context.graph.with(|graph| graph.as_ref().map(|graph| graph_words(graph)));
+    let cost = move || {
+        context
+            .answer
+            .data
+            .with(|answer| answer.as_ref().map(|answer| stats_words(&answer.stats, &answer.completeness)))
+    };
     let note = move || {
         (is_large.get() && context.is_list.get())
             .then_some("Too many to draw at once: choose one to see it with its neighbours.")
@@ -156,6 +165,7 @@ fn Toolbar(is_large: Memo<bool>) -> impl IntoView {
         <div class="toolbar map-toolbar">
             {button(false, "Drawing", "map-drawing")}{button(true, "List", "map-list")}
             <span class="muted small">{words}</span><span class="muted small">{note}</span>
+            <span class="faint small cut" data-testid="stats">{cost}</span>
             <span class="gap"></span>
             <Show when=move || !context.is_list.get()>
                 <span class="faint small cut hint-keys">{LEGEND}</span>
@@ -240,11 +250,7 @@ fn drawn(context: MapContext) -> Option<Arc<Graph>> {
     let kept = match focus {
         Some(node) => graph.near(node),
         // Asked to draw everything: the busiest, then.
-        None => {
-            let mut nodes: Vec<usize> = (0..graph.nodes.len()).collect();
-            nodes.sort_by(|a, b| graph.nodes[*b].red.calls.cmp(&graph.nodes[*a].red.calls));
-            nodes.into_iter().take(DRAWN_NODES_MAX).collect()
-        }
+        None => graph.by_calls().into_iter().take(DRAWN_NODES_MAX).collect(),
     };
     Some(Arc::new(graph.part(&kept)))
 }

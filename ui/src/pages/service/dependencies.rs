@@ -14,7 +14,7 @@ pub fn Dependencies() -> impl IntoView {
     let context: ServiceContext = expect_context();
     let map = context.map;
     let tables = move || {
-        let (Some(graph), Some(run)) = (map.data.get(), context.run.get()) else { return ().into_any() };
+        let (Some(graph), Some(run)) = (context.graph.get(), context.run.get()) else { return ().into_any() };
         let name = context.name.get();
         let range = context.state.with(|state| state.range.clone());
         let node = graph.find(&name);

@@ -55,7 +55,7 @@ fn row(context: ServiceContext, error: &ErrorSample) -> impl IntoView + use<> {
             <td class="mono muted cell-time" title=format!("{} {}", format::exact(time, offset), format::zone(offset))>
                 <span class="faint">{format!("{} ", format::date(time, offset).get(5..).unwrap_or_default())}</span>{format::clock(time, offset)}</td>
             <td class="error-name">{link}</td>
-            <td class="cell-name muted"><span class="cut block" title=error.message.clone()>{format::cut(error.message.trim(), 300)}</span></td>
+            <td class="cell-message muted"><span class="cut block" title=error.message.clone()>{format::cut(error.message.trim(), 300)}</span></td>
             <td class="muted">{error.operation.clone()}</td>
         </tr>
     }

@@ -6,6 +6,8 @@ mod errors;
 mod instances;
 mod operations;
 
+use std::sync::Arc;
+
 use api::{OperationsAnswer, ServiceAnswer, ServiceMapAnswer};
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
@@ -15,8 +17,8 @@ use ui_core::service_state::{ServiceState, logs_url, map_url, service_url, trace
 use ui_core::state::UrlState;
 use ui_core::{format, red, requests};
 
-use crate::fetch::{self, ApiError};
-use crate::parts::nothing_sent::NothingSent;
+use crate::fetch;
+use crate::parts::nothing_sent::newest_elsewhere;
 use crate::parts::panel::{Tab, tabs};
 use crate::parts::red::{rate_words, share_words};
 use crate::parts::states::{Failure, FailureLine, Skeleton, stats_words};
@@ -28,7 +30,7 @@ use crate::shortcuts::Shortcuts;
 /// Steps of the charts.
 const STEPS: usize = 90;
 /// Steps of the sparklines of operations.
-const SPARK_STEPS: usize = 60;
+const SPARK_STEPS: usize = 61;
 
 /// What a run asks about.
 type Asked = (String, RangeText);
@@ -44,7 +46,8 @@ struct ServiceContext {
     run: RwSignal<Option<Run<Asked>>>,
     service: Query<ServiceAnswer>,
     operations: Query<OperationsAnswer>,
-    map: Query<Graph>,
+    map: Query<ServiceMapAnswer>,
+    graph: Memo<Option<Arc<Graph>>>,
 }
 
 impl ServiceContext {
@@ -84,9 +87,21 @@ pub fn ServicePage() -> impl IntoView {
         ask(|run| requests::operations(&run.state.0, run.window, SPARK_STEPS)),
         fetch::decode,
     );
-    let map = use_query_latest::<Graph>(ask(|run| requests::service_map(run.window, &run.state.0)), decode_graph);
-    let context =
-        ServiceContext { session, navigator: Navigator::get(), search, name, state, run, service, operations, map };
+    let map =
+        use_query_latest::<ServiceMapAnswer>(ask(|run| requests::service_map(run.window, &run.state.0)), fetch::decode);
+    let graph = graph_of(map);
+    let context = ServiceContext {
+        session,
+        navigator: Navigator::get(),
+        search,
+        name,
+        state,
+        run,
+        service,
+        operations,
+        map,
+        graph,
+    };
     provide_context(context);
     // Another service's data is no older state of this one's.
     Effect::new(move |earlier: Option<String>| {
@@ -102,9 +117,9 @@ pub fn ServicePage() -> impl IntoView {
     view! { <div class="service-page scroll" tabindex="-1">{move || body(context)}</div> }
 }
 
-/// Reads an answer of the map.
-pub fn decode_graph(bytes: Vec<u8>) -> Result<Graph, ApiError> {
-    fetch::decode::<ServiceMapAnswer>(bytes).map(|answer| Graph::of(&answer))
+/// The graph of an answer.
+pub fn graph_of(map: Query<ServiceMapAnswer>) -> Memo<Option<Arc<Graph>>> {
+    Memo::new(move |_| map.data.with(|answer| answer.as_ref().map(|answer| Arc::new(Graph::of(answer)))))
 }
 
 /// Rows are links; `j` and `k` go from one to the next.
@@ -131,6 +146,8 @@ fn focus_row(by: i64) -> bool {
 fn body(context: ServiceContext) -> AnyView {
     let service = context.service;
     let state = Memo::new(move |_| service.data.with(|answer| answer.as_ref().map(|answer| is_silent(answer))));
+    let has_calls =
+        Memo::new(move |_| service.data.with(|answer| answer.as_ref().is_some_and(|answer| answer.red.calls > 0)));
     match (state.get(), service.error.get(), service.is_first_load()) {
         (None, Some(error), _) if error.status == 404 => view! { <Silent/> }.into_any(),
         (None, Some(error), _) => view! { <Failure error/> }.into_any(),
@@ -140,7 +157,7 @@ fn body(context: ServiceContext) -> AnyView {
         (Some(false), error, _) => view! {
             {error.map(|error| view! { <FailureLine error/> })}
             {move || service.data.get().map(|answer| header(context, &answer))}
-            <charts::Charts/>
+            {move || has_calls.get().then(|| view! { <charts::Charts/> })}
             <Tabs/>
         }
         .into_any(),
@@ -152,13 +169,25 @@ fn is_silent(answer: &ServiceAnswer) -> bool {
     answer.red.calls == 0 && answer.instances.is_empty() && answer.latest_errors.is_empty()
 }
 
-/// A service that sent nothing.
+/// A service that sent nothing in the range, or is not known at all.
 #[component]
 fn Silent() -> impl IntoView {
     let context: ServiceContext = expect_context();
-    view! {
-        <p class="notice">{move || format!("{} sent nothing in this range.", context.name.get())}</p>
-        <NothingSent go=Callback::new(move |range| context.go(false, |state| state.range = range))/>
+    let go = Callback::new(move |range| context.go(false, |state| state.range = range));
+    move || match context.service.data.with(|answer| answer.as_ref().map(|answer| answer.last_seen_unix_nano.0)) {
+        Some(newest) => {
+            let title = format!("{} sent nothing in this range", context.name.get());
+            view! { <div class="state" data-testid="empty">{newest_elsewhere(context.session, title, newest, go)}</div> }
+                .into_any()
+        }
+        None => view! {
+            <div class="state" data-testid="unknown-service">
+                <h2>{format!("No service is called {}", context.name.get())}</h2>
+                <p>"It has sent nothing that is still kept. The name may be mistyped, or its records are gone."</p>
+                <a class="button primary" href="/services">"All services"</a>
+            </div>
+        }
+        .into_any(),
     }
 }
 
@@ -210,7 +239,7 @@ fn Tabs() -> impl IntoView {
             .data
             .with(|answer| answer.as_ref().map_or((0, 0), |a| (a.latest_errors.len(), a.instances.len())));
         let edges = context.name.with(|name| {
-            context.map.data.with(|graph| {
+            context.graph.with(|graph| {
                 let graph = graph.as_ref()?;
                 let node = graph.find(name)?;
                 Some(graph.callers(node).len() + graph.callees(node).len())

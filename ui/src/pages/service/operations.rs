@@ -3,6 +3,7 @@
 use api::{OperationSummary, OperationsAnswer};
 use leptos::prelude::*;
 use ui_core::format;
+use ui_core::order;
 use ui_core::range::Window;
 use ui_core::red;
 use ui_core::service_state::traces_url;
@@ -34,7 +35,7 @@ pub fn Operations() -> impl IntoView {
         };
         let (filter, sort) = context.state.with(|state| (state.filter.clone(), state.sort));
         let steps = Steps::of(&answer.steps);
-        let shown = order(&answer, &filter, sort);
+        let shown = sorted(&answer, &filter, sort);
         shown.into_iter().map(|operation| row(context, operation, steps, run.window)).collect_view().into_any()
     };
     let is_empty =
@@ -50,10 +51,10 @@ pub fn Operations() -> impl IntoView {
             <table class="table operations" data-testid="operations">
                 <thead><tr>
                     {head("Operation", Column::Name, false)}
-                    {head("Calls", Column::Calls, true)}<th scope="col" class="wide"><span class="hidden">"Calls over time"</span></th>
-                    {head("Errors", Column::Errors, true)}<th scope="col" class="wide"><span class="hidden">"Errors over time"</span></th>
+                    {head("Calls", Column::Calls, true)}<th scope="col" class="wide"><span class="spoken">"Calls over time"</span></th>
+                    {head("Errors", Column::Errors, true)}<th scope="col" class="wide"><span class="spoken">"Errors over time"</span></th>
                     {head("p50", Column::P50, true)}{head("p95", Column::P95, true)}{head("p99", Column::P99, true)}
-                    <th scope="col" class="wide"><span class="hidden">"p99 over time"</span></th>
+                    <th scope="col" class="wide"><span class="spoken">"p99 over time"</span></th>
                     {head("Last seen", Column::LastSeen, true)}
                 </tr></thead>
                 <tbody>{rows}</tbody>
@@ -100,7 +101,7 @@ fn Filter() -> impl IntoView {
     }
 }
 
-fn order<'a>(answer: &'a OperationsAnswer, filter: &str, sort: Sort) -> Vec<&'a OperationSummary> {
+fn sorted<'a>(answer: &'a OperationsAnswer, filter: &str, sort: Sort) -> Vec<&'a OperationSummary> {
     let mut shown: Vec<&OperationSummary> =
         answer.operations.iter().filter(|operation| sort::matches(&operation.name, filter)).collect();
     let keys = |operation: &'a OperationSummary| Keys {
@@ -109,7 +110,7 @@ fn order<'a>(answer: &'a OperationsAnswer, filter: &str, sort: Sort) -> Vec<&'a 
         instance_count: 0,
         last_seen: operation.last_seen_unix_nano.0,
     };
-    shown.sort_by(|a, b| sort.compare(&keys(a), &keys(b)));
+    order::sort(&mut shown, |a, b| sort.compare(&keys(a), &keys(b)));
     shown.truncate(ROWS_MAX);
     shown
 }

@@ -9,6 +9,7 @@ use api::ServicesAnswer;
 use leptos::html::Input;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
+use ui_core::order;
 use ui_core::range::RangeText;
 use ui_core::requests;
 use ui_core::service_state::{ServicesState, service_url, trace_url};
@@ -27,8 +28,8 @@ use crate::shortcuts::{Shortcuts, focus_on_slash};
 
 /// Height of a row in pixels; the style sheet's `.service-row` says the same.
 const ROW_HEIGHT: f64 = 36.0;
-/// Steps asked for: a minute each in the range a page begins with.
-const STEPS: usize = 60;
+/// Steps asked for: a minute each in the range a page begins with, which seldom begins with a minute.
+const STEPS: usize = 61;
 
 /// What the parts of the page share; handles, cheap to copy.
 #[derive(Clone, Copy)]
@@ -100,7 +101,7 @@ pub fn ServicesPage() -> impl IntoView {
             session.assign_slots(services.map(|service| service.name.as_str()));
         });
         Arc::new(
-            answer.data.with(|answer| answer.as_ref().map_or_else(Vec::new, |answer| order(answer, &filter, sort))),
+            answer.data.with(|answer| answer.as_ref().map_or_else(Vec::new, |answer| sorted(answer, &filter, sort))),
         )
     });
     let context = ServicesContext {
@@ -124,7 +125,7 @@ pub fn ServicesPage() -> impl IntoView {
 }
 
 /// Indices of the services whose name holds the filter, sorted.
-fn order(answer: &ServicesAnswer, filter: &str, sort: sort::Sort) -> Vec<usize> {
+fn sorted(answer: &ServicesAnswer, filter: &str, sort: sort::Sort) -> Vec<usize> {
     let services = &answer.services;
     let mut rows: Vec<usize> =
         (0..services.len()).filter(|index| sort::matches(&services[*index].name, filter)).collect();
@@ -137,7 +138,7 @@ fn order(answer: &ServicesAnswer, filter: &str, sort: sort::Sort) -> Vec<usize> 
             last_seen: service.last_seen_unix_nano.0,
         }
     };
-    rows.sort_by(|a, b| sort.compare(&keys(*a), &keys(*b)));
+    order::sort(&mut rows, |a, b| sort.compare(&keys(*a), &keys(*b)));
     rows
 }
 
