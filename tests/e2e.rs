@@ -3,6 +3,7 @@
 mod node_app;
 mod pages;
 mod python_app;
+mod services;
 mod ui;
 
 use std::env;

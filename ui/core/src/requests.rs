@@ -111,6 +111,39 @@ pub fn metric_range(state: &MetricsState, window: Window) -> String {
     params.behind(paths::METRICS_RANGE)
 }
 
+/// Services of a window with their series in about `steps` steps.
+pub fn services_over_time(window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(paths::SERVICES)
+}
+
+/// One service in full.
+pub fn service(name: &str, window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(&named(paths::SERVICE, name))
+}
+
+/// Operations of a service.
+pub fn operations(name: &str, window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(&named(paths::OPERATIONS, name))
+}
+
+/// Who calls whom; with a service, it and whom it calls or is called by.
+pub fn service_map(window: Window, service: &str) -> String {
+    let mut params = ranged(window);
+    params.set("service", service);
+    params.behind(paths::SERVICE_MAP)
+}
+
+fn stepped(window: Window, steps: usize) -> Params {
+    let mut params = ranged(window);
+    params.set("steps", &steps.to_string());
+    params
+}
+
+/// A path with its `{name}` filled in.
+fn named(path: &str, name: &str) -> String {
+    path.replace("{name}", &crate::params::encode(name).replace('/', "%2F"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +166,8 @@ mod tests {
             "/api/v1/metrics/range?start=5&end=9&metric=m&group_by=a,b&exemplars=true"
         );
         assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F?shared=true");
+        assert_eq!(service("../x y", window, 60), "/api/v1/services/..%2Fx%20y?start=5&end=9&steps=60");
+        assert_eq!(operations("cart", window, 40), "/api/v1/services/cart/operations?start=5&end=9&steps=40");
+        assert_eq!(service_map(window, ""), "/api/v1/service-map?start=5&end=9");
     }
 }

@@ -203,10 +203,11 @@ fn tooltip(session: Session, chart: &Chart, step: usize) -> Option<impl IntoView
 pub fn clock(session: Session, plot: &Plot) -> impl IntoView + use<> {
     let window = plot.window;
     let offset = session.offset_minutes(window.start);
-    let ticks = axis::clock_ticks(window.start, window.end, 6, offset).into_iter().map(|time| {
+    let ticks = axis::clock_ticks(window.start, window.end, 6, offset).into_iter().filter_map(|time| {
         let at = plot.x(time) / WIDTH * 100.0;
         let words = format::window_end(time, window.length(), window.start, offset);
-        view! { <span style=format!("left:{at:.3}%")>{words}</span> }
+        // A time so near to an edge would stand out of the chart.
+        (at < 96.0).then(|| view! { <span style=format!("left:{at:.3}%")>{words}</span> })
     });
     ticks.collect_view()
 }

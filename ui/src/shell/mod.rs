@@ -1,6 +1,7 @@
 //! What surrounds every page: navigation, the top bar, the sheet of shortcuts.
 
 mod help;
+mod services_switch;
 mod time_picker;
 
 use leptos::prelude::*;
@@ -19,6 +20,9 @@ enum Place {
     Logs,
     Traces,
     Trace,
+    Services,
+    Service,
+    Map,
     Metrics,
     Sql,
     Connect,
@@ -32,6 +36,9 @@ impl Place {
             (Some("logs"), None) => Place::Logs,
             (Some("traces"), None) => Place::Traces,
             (Some("traces"), Some(_)) => Place::Trace,
+            (Some("services"), None) => Place::Services,
+            (Some("services"), Some(_)) => Place::Service,
+            (Some("map"), None) => Place::Map,
             (Some("metrics"), None) => Place::Metrics,
             (Some("sql"), None) => Place::Sql,
             (None | Some("connect"), None) => Place::Connect,
@@ -41,7 +48,7 @@ impl Place {
 
     /// Whether what is shown depends on a time range.
     fn has_range(self) -> bool {
-        matches!(self, Place::Logs | Place::Traces | Place::Metrics)
+        matches!(self, Place::Logs | Place::Traces | Place::Services | Place::Service | Place::Map | Place::Metrics)
     }
 }
 
@@ -58,6 +65,9 @@ pub fn Shell(children: Children) -> impl IntoView {
             <h1 class="top-title">{move || session.title.get()}</h1>
             <Show when=move || place.get() == Place::Trace>
                 <a class="button quiet" href=move || session.traces_url.get()>{icon(icons::LEFT)}"Back to traces"</a>
+            </Show>
+            <Show when=move || matches!(place.get(), Place::Services | Place::Service | Place::Map)>
+                <services_switch::ServicesSwitch place/>
             </Show>
             <span class="gap"></span>
             <Show when=move || place.get().has_range()>
@@ -91,6 +101,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let navigator = Navigator::get();
     let logs_url = Memo::new(move |_| page_url("/logs", session));
     let traces_url = Memo::new(move |_| page_url("/traces", session));
+    let services_url = Memo::new(move |_| page_url("/services", session));
     let metrics_url = Memo::new(move |_| page_url("/metrics", session));
     Shortcuts::add(move |key| match key {
         "g l" => {
@@ -99,6 +110,10 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         }
         "g t" => {
             navigator.push(&traces_url.get_untracked());
+            true
+        }
+        "g s" => {
+            navigator.push(&services_url.get_untracked());
             true
         }
         "g m" => {
@@ -132,6 +147,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         };
     let on_logs = Signal::derive(move || place.get() == Place::Logs);
     let on_traces = Signal::derive(move || matches!(place.get(), Place::Traces | Place::Trace));
+    let on_services = Signal::derive(move || matches!(place.get(), Place::Services | Place::Service | Place::Map));
     let on_metrics = Signal::derive(move || place.get() == Place::Metrics);
     let on_sql = Signal::derive(move || place.get() == Place::Sql);
     let on_connect = Signal::derive(move || place.get() == Place::Connect);
@@ -140,6 +156,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
             <a href="/" class="rail-mark" aria-label="Spyhop, start" title="Spyhop">{icon(icons::MARK)}</a>
             {link(logs_url.into(), "Logs", icons::LOGS, "g l", on_logs)}
             {link(traces_url.into(), "Traces", icons::TRACES, "g t", on_traces)}
+            {link(services_url.into(), "Services", icons::SERVICES, "g s", on_services)}
             {link(metrics_url.into(), "Metrics", icons::METRICS, "g m", on_metrics)}
             {link(Signal::stored("/sql".to_owned()), "SQL", icons::SQL, "g q", on_sql)}
             <span class="rail-gap"></span>

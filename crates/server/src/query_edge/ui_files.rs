@@ -30,6 +30,7 @@ pub(crate) const PAGES: [&str; 13] = [
     "services",
     "service",
     "service-map",
+    "map",
     "explore",
     "metrics",
     "sql",
