@@ -23,7 +23,7 @@ async fn until_more_than(client: &Client, query: &str, least: i64) -> Result<()>
 async fn on_demo_data(name: &str, ready: (&str, i64), facts: &[(&str, &str)]) -> TestResult {
     let server = Server::start(ServerSettings::default()).await?;
     let _demo = demo(&server)?;
-    until_more_than(server.client(), ready.0, ready.1).await?;
+    until_more_than(&server.client(), ready.0, ready.1).await?;
     let facts: Vec<(&str, String)> = facts.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     if !script(&server, "pages.mjs", name, &facts).await? {
         testkit::skip(&format!("e2e::pages::{name}"), "there is no Node.js or no Chromium");

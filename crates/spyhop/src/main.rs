@@ -4,6 +4,7 @@
 //! one role ([`roles`]). Other commands are short-lived. A command that fails says one sentence on stderr and ends
 //! with an exit code from [`failure`].
 
+mod catalog_rebuild;
 mod clock;
 mod compact_now;
 mod demo;
@@ -57,7 +58,7 @@ enum Command {
     },
     /// Send the telemetry of a small shop to an OTLP endpoint until stopped.
     Demo(demo::DemoArguments),
-    /// Ask the running server to bring its journal into files.
+    /// Ask the running server to bring its journal into files, and to merge small ones.
     Compact {
         /// Do it now and wait until it is done.
         #[arg(long, required = true)]
@@ -88,9 +89,24 @@ enum Command {
     },
     /// Send OTLP/JSON lines, as export writes them, to a server.
     Import(import::ImportArguments),
+    /// Look after the catalog.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogCommand {
+    /// Make a lost or damaged catalog anew from files, manifests and journal, with the server stopped.
+    Rebuild {
+        /// Do it even though there is a catalog that can be read; it is kept beside the new one.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,6 +165,10 @@ fn run(command: Command) -> Result<(), Failure> {
             export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
         }
         Command::Import(arguments) => import::run(arguments),
+        Command::Catalog(CatalogCommand::Rebuild { replace, place }) => {
+            let resolved = settings::resolve(place.config, place.data_dir)?;
+            catalog_rebuild::run(&Settings::new(&resolved), replace)
+        }
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
             Ok(())

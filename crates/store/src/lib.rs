@@ -33,7 +33,7 @@ pub use durable::{
     sync_folder,
 };
 pub use error::StoreError;
-pub use layout::{FORMAT_VERSION, Layout, Name, Sidecar, open_data_folder};
+pub use layout::{FORMAT_VERSION, Layout, Name, Sidecar, open_data_folder, open_data_folder_to_rebuild};
 pub use page_index::PageTimes;
 pub use parquet_reader::{Batches, MetadataCache, ParquetReader};
 pub use parquet_settings::ParquetSettings;

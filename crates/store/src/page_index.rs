@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use arrow::datatypes::{DataType, Schema};
 use model::{TimeRange, TraceId};
+use parquet::basic::Type;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::statistics::Statistics;
@@ -217,6 +219,42 @@ fn chunk_times(statistics: Option<&Statistics>) -> (i64, i64) {
         }
         _ => (i64::MIN, i64::MAX),
     }
+}
+
+/// Bytes the rows take once they are decoded, roughly: what a reader of the whole file must have room for.
+///
+/// Not what the pages say they inflate to: a text that a page's dictionary holds once counts as often as it occurs,
+/// unless the column stays a dictionary in memory.
+pub(crate) fn decoded_bytes(metadata: &ParquetMetaData, schema: &Schema) -> u64 {
+    let mut bytes = 0;
+    for group in 0..metadata.num_row_groups() {
+        for (leaf, chunk) in metadata.row_group(group).columns().iter().enumerate() {
+            let root = chunk.column_path().parts().first().map_or("", String::as_str);
+            let stays_dictionary =
+                schema.field_with_name(root).is_ok_and(|field| matches!(field.data_type(), DataType::Dictionary(..)));
+            let values = chunk.num_values().max(0) as u64;
+            let inflated = chunk.uncompressed_size().max(0) as u64;
+            bytes += match chunk.column_type() {
+                Type::BYTE_ARRAY if stays_dictionary => 4 * values + inflated,
+                Type::BYTE_ARRAY => 4 * values + text_bytes(metadata, group, leaf).unwrap_or(inflated),
+                Type::FIXED_LEN_BYTE_ARRAY => values * chunk.column_descr().type_length().max(0) as u64,
+                Type::BOOLEAN => values.div_ceil(8),
+                Type::INT32 | Type::FLOAT => 4 * values,
+                Type::INT64 | Type::DOUBLE | Type::INT96 => 8 * values,
+            };
+        }
+    }
+    bytes
+}
+
+/// Bytes of all texts of a column chunk, each occurrence counted, where the file says so.
+fn text_bytes(metadata: &ParquetMetaData, group: usize, leaf: usize) -> Option<u64> {
+    let whole = metadata.row_group(group).column(leaf).unencoded_byte_array_data_bytes();
+    let by_page = || {
+        let pages = metadata.offset_index()?.get(group)?.get(leaf)?.unencoded_byte_array_data_bytes()?;
+        Some(pages.iter().sum::<i64>())
+    };
+    whole.or_else(by_page).and_then(|bytes| u64::try_from(bytes).ok())
 }
 
 /// Rows of every page with a time inside the range.

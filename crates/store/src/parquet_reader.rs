@@ -126,6 +126,17 @@ impl ParquetReader {
         entries.iter().find(|entry| entry.key == key)?.value.as_deref()
     }
 
+    /// Bytes its rows take once they are all decoded, roughly.
+    pub fn decoded_bytes(&self) -> u64 {
+        page_index::decoded_bytes(self.metadata(), self.schema())
+    }
+
+    /// Smallest and greatest value of the time column, as its statistics have them; none for a file without rows.
+    pub fn time_bounds(&self) -> Option<(i64, i64)> {
+        let pages = self.page_times().into_iter().map(|page| (page.min_time, page.max_time));
+        pages.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
     /// Rows of the pages that may hold this trace, by the page index: ascending, apart from each other. For
     /// spans these are few; a table not sorted by trace id has a map in its bloom instead.
     pub fn rows_with_trace(&self, id: &TraceId) -> Vec<Range<usize>> {
