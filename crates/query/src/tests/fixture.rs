@@ -108,7 +108,7 @@ pub(super) fn logs(count: usize, seed: u64) -> Vec<Log> {
 
 pub(super) fn log_batch(logs: &[Log]) -> RecordBatch {
     let ids = logs.iter().map(|log| log.trace.map(|number| trace_id(number).0));
-    let span_ids = logs.iter().map(|log| log.trace.map(|number| [number as u8 + 1; 8]));
+    let span_ids = logs.iter().map(|log| log.trace.map(|number| [(number as u8).wrapping_add(1); 8]));
     let resource = |log: &Log| match log.service {
         "cart" => r#"{"attributes":{"service.name":"cart","env":"prod","n":"5"}}"#,
         "payment" => r#"{"attributes":{"service.name":"payment","env":"test"}}"#,
