@@ -1,6 +1,8 @@
 //! What goes in over OTLP comes back over the API.
 
 mod edges;
+mod metrics;
+mod old_names;
 mod otlp;
 mod search;
 mod services;

@@ -45,13 +45,14 @@ impl Distribution {
     }
 
     fn add(&mut self, more: &Distribution, weight: f64) {
-        self.count += more.count * weight;
-        self.sum = self.sum.zip(more.sum).map(|(sum, more)| sum + more * weight);
         // Where nothing came, it says nothing of the extremes.
         if more.count > 0.0 {
-            self.min = self.min.zip(more.min).map(|(a, b)| a.min(b));
-            self.max = self.max.zip(more.max).map(|(a, b)| a.max(b));
+            let has_any = self.count > 0.0;
+            self.min = if has_any { self.min.zip(more.min).map(|(a, b)| a.min(b)) } else { more.min };
+            self.max = if has_any { self.max.zip(more.max).map(|(a, b)| a.max(b)) } else { more.max };
         }
+        self.count += more.count * weight;
+        self.sum = self.sum.zip(more.sum).map(|(sum, more)| sum + more * weight);
         more.layouts.iter().for_each(|layout| explicit::add(&mut self.layouts, layout, weight));
         match (&mut self.exponential, &more.exponential) {
             (Some(buckets), Some(more)) => buckets.add(more, weight),
@@ -139,5 +140,33 @@ impl<P: Point + Accumulated<Change = Distribution>> Evaluation for Distributions
             Function::Quantile => self.quantile_of(cell, self.quantile),
             Function::Last => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extremes_are_known_where_all_senders_say() {
+        let of = |count: f64, extremes: Option<(f64, f64)>| Distribution {
+            count,
+            sum: Some(count),
+            min: extremes.map(|(min, _)| min),
+            max: extremes.map(|(_, max)| max),
+            ..Distribution::default()
+        };
+        let check = |parts: &[Distribution], expect: Option<(f64, f64)>| {
+            let (first, others) = parts.split_first().expect("one at least");
+            let mut sum = first.clone();
+            others.iter().for_each(|other| sum.add(other, 1.0));
+            assert_eq!(sum.min.zip(sum.max), expect, "{parts:?}");
+            assert_eq!(sum.sum, Some(sum.count));
+        };
+        check(&[of(1.0, Some((2.0, 3.0))), of(1.0, Some((1.0, 2.5)))], Some((1.0, 3.0)));
+        check(&[of(1.0, Some((2.0, 3.0))), of(1.0, None)], None);
+        check(&[of(1.0, None), of(1.0, Some((2.0, 3.0)))], None);
+        check(&[of(0.0, None), of(1.0, Some((2.0, 3.0)))], Some((2.0, 3.0)));
+        check(&[of(1.0, Some((2.0, 3.0))), of(0.0, None)], Some((2.0, 3.0)));
     }
 }

@@ -4,6 +4,9 @@
 //! at shorter intervals is taken to have ended two of them after its last. A point that says there is no value ends it
 //! at once.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use super::evaluate::Evaluation;
 use super::function::Function;
 use super::grid::{Cell, Row};
@@ -42,47 +45,67 @@ impl Level {
     }
 }
 
+/// The step that is being filled: what is later in it may still come.
+struct Open<F> {
+    step: Option<(usize, Level)>,
+    take: F,
+}
+
+impl<F: FnMut(usize, Level)> Open<F> {
+    /// Goes on to a step, where an earlier level holds.
+    fn hold(&mut self, step: usize, value: f64, time: i64) {
+        self.close();
+        self.step = Some((step, Level::held(value, time)));
+    }
+
+    /// Goes on to the step of a point, or stays in it. Its own points say more of a step than one that holds.
+    fn add(&mut self, step: usize, value: f64, time: i64) {
+        match &mut self.step {
+            Some((at, level)) if *at == step && level.points > 0 => level.add(value, time),
+            open => {
+                if open.is_some_and(|(at, _)| at == step) {
+                    *open = None;
+                }
+                self.close();
+                self.step = Some((step, Level { points: 1, ..Level::held(value, time) }));
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((step, level)) = self.step.take() {
+            (self.take)(step, level);
+        }
+    }
+}
+
 /// Hands out where a series stood in each step, in order. The points are in order of time.
-pub(crate) fn levels(points: &[NumberPoint], steps: &Steps, look_back: i64, mut take: impl FnMut(usize, Level)) {
-    let mut open: Option<(usize, Level)> = None;
+pub(crate) fn levels(points: &[NumberPoint], steps: &Steps, look_back: i64, take: impl FnMut(usize, Level)) {
+    let mut open = Open { step: None, take };
     // The last point, and how far it is from the one before.
     let mut before: Option<(i64, f64, Option<i64>)> = None;
     for point in points {
         if let Some((time, value, interval)) = before {
             let is_near = point.time.saturating_sub(time) <= look_back;
             let until = if is_near { point.time } else { end_of(time, interval, look_back).min(point.time) };
-            let held = steps.between(time, until);
-            // The step of this point is its own, unless it says that there is no value.
-            let own = steps.of(point.time).filter(|_| point.value.is_some());
-            if !held.is_empty() {
-                open.take().into_iter().for_each(|(step, level)| take(step, level));
-            }
-            held.filter(|step| Some(*step) != own).for_each(|step| take(step, Level::held(value, time)));
+            steps.between(time, until).for_each(|step| open.hold(step, value, time));
         }
         let Some(value) = point.value.map(Value::as_f64) else {
             before = None;
             continue;
         };
         if let Some(step) = steps.of(point.time) {
-            match &mut open {
-                Some((at, level)) if *at == step => level.add(value, point.time),
-                _ => {
-                    open.take().into_iter().for_each(|(step, level)| take(step, level));
-                    let mut level = Level::held(value, point.time);
-                    level.points = 1;
-                    open = Some((step, level));
-                }
-            }
+            open.add(step, value, point.time);
         }
         let interval = before.map(|(time, ..)| point.time.saturating_sub(time)).filter(|interval| *interval > 0);
         let known = before.and_then(|(.., interval)| interval);
         before = Some((point.time, value, interval.or(known)));
     }
-    open.into_iter().for_each(|(step, level)| take(step, level));
     if let Some((time, value, interval)) = before {
         let until = end_of(time, interval, look_back).min(steps.end());
-        steps.between(time, until).for_each(|step| take(step, Level::held(value, time)));
+        steps.between(time, until).for_each(|step| open.hold(step, value, time));
     }
+    open.close();
 }
 
 /// Until when a level holds that no other follows.
@@ -192,8 +215,32 @@ impl Evaluation for Levels {
     }
 }
 
+/// Quantiles that are named where the one asked for is not sent.
+const QUANTILES_NAMED_MAX: usize = 20;
+
 /// The quantiles that summaries bring along: levels of their senders', which cannot be merged; of several series the mean.
-pub(crate) struct SummaryQuantiles(pub(crate) Levels);
+pub(crate) struct SummaryQuantiles {
+    levels: Levels,
+    /// Others that were sent.
+    others: Mutex<BTreeSet<String>>,
+}
+
+impl SummaryQuantiles {
+    pub(crate) fn new(levels: Levels) -> SummaryQuantiles {
+        SummaryQuantiles { levels, others: Mutex::default() }
+    }
+
+    /// The other quantiles that were sent.
+    pub(crate) fn others(self) -> Vec<String> {
+        self.others.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
+    }
+
+    fn note_others(&self, point: &SummaryPoint) {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = QUANTILES_NAMED_MAX.saturating_sub(others.len());
+        others.extend(point.quantiles.iter().take(left).map(|(quantile, _)| quantile.to_string()));
+    }
+}
 
 impl Evaluation for SummaryQuantiles {
     type Point = SummaryPoint;
@@ -201,12 +248,13 @@ impl Evaluation for SummaryQuantiles {
 
     fn add(&self, _: &Series, points: &[SummaryPoint], row: &mut Row<'_, LevelCell>) {
         let level = |point: &SummaryPoint| {
-            let same = |(quantile, _): &&(f64, f64)| (quantile - self.0.quantile).abs() < 1e-9;
+            let same = |(quantile, _): &&(f64, f64)| (quantile - self.levels.quantile).abs() < 1e-9;
             let value = point.quantiles.iter().find(same).map(|(_, value)| Value::Double(*value));
             NumberPoint::new(point.tally.head, value)
         };
+        points.last().into_iter().for_each(|newest| self.note_others(newest));
         let points: Vec<NumberPoint> = points.iter().map(level).collect();
-        self.0.add(&points, row);
+        self.levels.add(&points, row);
     }
 
     fn value(&self, cell: &LevelCell, _: usize) -> Option<f64> {
@@ -270,6 +318,8 @@ mod tests {
             &[(0, 1, 1.0, 1.0), (1, 0, 1.0, 1.0), (2, 0, 1.0, 1.0), (5, 1, 2.0, 2.0)],
         );
         check(&[(5, some(1.0)), (6, None), (7, some(3.0)), (9, None)], 30, &[(0, 2, 2.0, 3.0)]);
+        // A step's own point counts, though an earlier one held into it.
+        check(&[(5, some(1.0)), (13, None), (17, some(3.0)), (19, None)], 30, &[(0, 1, 1.0, 1.0), (1, 1, 3.0, 3.0)]);
         // NaN is no value.
         check(&[(5, some(f64::NAN)), (15, some(3.0)), (16, some(f64::NAN))], 30, &[(1, 1, 3.0, 3.0)]);
     }

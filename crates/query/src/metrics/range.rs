@@ -246,9 +246,8 @@ fn values(
     match kind {
         MetricKind::Gauge | MetricKind::Sum => {
             // Deltas say what came, not where it stands: adding them up is their sum.
-            let adds_up = kind == MetricKind::Sum
-                && function == Function::Sum
-                && grouped.series.iter().any(|series| series.temporality == Temporality::Delta);
+            let is_delta = |series: &Series| series.temporality == Temporality::Delta;
+            let adds_up = function == Function::Sum && grouped.series.iter().any(is_delta);
             match function {
                 Function::Rate | Function::Increase => {
                     let is_rate = function == Function::Rate;
@@ -277,18 +276,33 @@ fn values(
             evaluate(&evaluation, &plan, grouped, count, scan)
         }
         MetricKind::Summary if function == Function::Quantile => {
-            if grouped.series.len() > grouped.lines {
-                scan.note(
-                    "quantiles of several summaries cannot be merged: their mean is shown; group by * to see each"
-                        .into(),
-                );
-            }
-            let levels = Levels { steps, look_back, function, quantile };
-            evaluate(&SummaryQuantiles(levels), &plan, grouped, count, scan)
+            summary_quantiles(Levels { steps, look_back, function, quantile }, &plan, grouped, count, scan)
         }
         MetricKind::Summary => {
             let evaluation = Distributions::<SummaryPoint>::new(steps, look_back, function, quantile);
             evaluate(&evaluation, &plan, grouped, count, scan)
         }
     }
+}
+
+fn summary_quantiles(
+    levels: Levels,
+    plan: &Plan<'_>,
+    grouped: &Grouped<'_>,
+    steps: usize,
+    scan: &mut Scan,
+) -> Result<Lines, Failure> {
+    if grouped.series.len() > grouped.lines {
+        let reason = "quantiles of several summaries cannot be merged: their mean is shown; group by * to see each";
+        scan.note(reason.into());
+    }
+    let quantile = levels.quantile;
+    let evaluation = SummaryQuantiles::new(levels);
+    let lines = evaluate(&evaluation, plan, grouped, steps, scan)?;
+    let others = evaluation.others();
+    if !others.is_empty() && lines.iter().flatten().all(Option::is_none) {
+        let others = others.join(", ");
+        scan.note(format!("these summaries were sent without the quantile {quantile}: they have {others}"));
+    }
+    Ok(lines)
 }

@@ -269,6 +269,44 @@ fn groups_of_levels() {
 }
 
 #[test]
+fn histograms_with_other_bounds_are_merged_or_said_to_be_left_out() {
+    let check = |layouts: &[(&[f64], &[u64])], expect: Option<f64>, is_part: bool| {
+        let point = |(bounds, counts): &(&[f64], &[u64])| {
+            let tally = Tally {
+                head: Head::new(5, Some(1), false),
+                count: counts.iter().sum(),
+                sum: None,
+                min: None,
+                max: None,
+            };
+            vec![HistogramPoint { tally, bounds: Arc::from(*bounds), counts: counts.to_vec() }]
+        };
+        let points: Vec<Vec<HistogramPoint>> = layouts.iter().map(point).collect();
+        let evaluation = Distributions::new(steps(), LOOK_BACK, Function::Quantile, 0.5);
+        let found = values(&evaluation, &series(true, Temporality::Delta), &points);
+        assert_eq!((found[0], evaluation.is_part()), (expect, is_part), "{layouts:?}");
+    };
+    check(&[(&[1.0, 2.0], &[0, 4, 0]), (&[1.0, 2.0], &[0, 4, 0])], Some(1.5), false);
+    check(&[(&[1.0, 2.0, 4.0], &[0, 4, 0, 0]), (&[1.0, 2.0], &[0, 4, 0])], Some(1.5), false);
+    check(&[(&[1.0, 2.0], &[0, 4, 0]), (&[3.0, 5.0], &[0, 40, 0])], Some(4.0), true);
+    check(&[(&[], &[])], None, false);
+}
+
+/// A bound on buckets that a sender changes on the way is a new beginning, not a difference.
+#[test]
+fn bounds_that_change_begin_anew() {
+    let point = |time: i64, bounds: &[f64], counts: &[u64]| {
+        let count = counts.iter().sum();
+        let tally = Tally { head: Head::new(time, Some(-90), false), count, sum: None, min: None, max: None };
+        HistogramPoint { tally, bounds: Arc::from(bounds), counts: counts.to_vec() }
+    };
+    let points = vec![point(1, &[1.0], &[5, 5]), point(5, &[1.0], &[6, 6]), point(9, &[2.0], &[3, 4])];
+    let evaluation = Distributions::new(steps(), LOOK_BACK, Function::Increase, 0.5);
+    let found = values(&evaluation, &series(true, Temporality::Cumulative), &[points]);
+    assert_eq!(found[0], Some(2.0 + 7.0));
+}
+
+#[test]
 fn rates_are_by_second_and_go_on_to_the_end_of_the_range() {
     let second = 1_000_000_000;
     let check = |points: &[(i64, i64)], end: i64, expect: &[Option<f64>]| {

@@ -105,11 +105,11 @@ fn number_points(made: &[Made], points: std::ops::Range<i64>) -> RecordBatch {
     let mut columns = heads(&rows);
     let whole = |(made, point): &(&Made, i64)| (made.kind == MetricKind::Sum).then(|| point * (number(made) + 1));
     let double = |(made, _): &(&Made, i64)| (made.kind == MetricKind::Gauge).then(|| number(made) as f64 + 0.5);
-    columns.push(("value_int", Arc::new(rows.iter().map(whole).collect::<Int64Array>())));
-    columns.push(("value", Arc::new(rows.iter().map(double).collect::<Float64Array>())));
     // Series `memory` of pool 3 says once that it has no value.
     let is_gap = |(made, point): &(&Made, i64)| made.metric == "memory" && number(made) == 3 && *point == 100;
     columns.push(("flags", Arc::new(rows.iter().map(|row| is_gap(row).then_some(1)).collect::<UInt32Array>())));
+    columns.push(("value", Arc::new(rows.iter().map(double).collect::<Float64Array>())));
+    columns.push(("value_int", Arc::new(rows.iter().map(whole).collect::<Int64Array>())));
     batch(Table::Points, columns)
 }
 
@@ -279,9 +279,12 @@ async fn one_metric_reads_its_own_pages() {
     assert!(total > 140_000, "{total}");
     // Two files with a page or two of 2,048 rows that hold 4 series of 240 points, and two of series rows.
     assert!(answer.stats.rows_scanned < 14_000, "{:?}", answer.stats);
-    let absent = ask(&folder.service(), asked("memo", None, "", "")).await;
-    assert_eq!((absent.lines.len(), absent.stats.rows_scanned, absent.metric.kind.as_str()), (0, 0, ""));
-    assert_eq!(absent.stats.files_pruned_by_index, 2);
+    // The series rows of an hour are a page: only a name outside of all of them needs none of it.
+    for (absent, rows, pruned) in [("memo", 628, 0), ("zebra", 0, 2)] {
+        let absent = ask(&folder.service(), asked(absent, None, "", "")).await;
+        assert_eq!((absent.lines.len(), absent.metric.kind.as_str()), (0, ""));
+        assert_eq!((absent.stats.rows_scanned, absent.stats.files_pruned_by_index), (rows, pruned));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -409,4 +412,58 @@ async fn bounds_are_kept_and_said() {
     }
     let last = MetricRange { function: Some(Function::Last), ..asked("latency", None, "", "") };
     assert!(matches!(folder.service().metric_range(&tenant, last).await, Err(QueryError::Invalid { .. })));
+}
+
+/// Times and rows of one metric among a thousand; run with `cargo test -p query --lib -- --ignored --nocapture
+/// measure_metrics`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn measure_metrics() {
+    let folder = Folder::new().await;
+    let per_hour = Hour::NANOS / INTERVAL;
+    let series = |metric: i64, number: i64| Made {
+        metric: format!("metric.{metric:04}"),
+        id: ((metric * 1_000 + number + 1) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        kind: if metric % 2 == 0 { MetricKind::Sum } else { MetricKind::Gauge },
+        temporality: (metric % 2 == 0).then_some(2),
+        monotonic: (metric % 2 == 0).then_some(true),
+        service: "shop",
+        resource: r#"{"attributes":{"service.name":"shop"}}"#.into(),
+        attributes: format!(r#"{{"pod":"p{number}"}}"#),
+    };
+    // A thousand metrics of three series, and one of four hundred.
+    let mut all: Vec<Made> = (0..1_000).flat_map(|metric| (0..3).map(move |number| series(metric, number))).collect();
+    all.extend((0..400).map(|number| series(5_000, number)));
+    let hours = 4;
+    let mut total = 0;
+    for hour in 0..hours {
+        let points = number_points(&all, hour * per_hour..(hour + 1) * per_hour);
+        total += points.num_rows();
+        folder.add_file(Table::Series, &series_rows(&all, START + hour * Hour::NANOS)).await;
+        folder.add_file(Table::Points, &points).await;
+    }
+    let service = folder.service();
+    println!("{total} points in {hours} files");
+    let range = TimeRange::new(START, START + hours * Hour::NANOS);
+    for (what, metric, filter, group_by) in [
+        ("rate, 3 series", "metric.0500", "", ""),
+        ("gauge, 3 series", "metric.0501", "", ""),
+        ("rate, 400 series", "metric.5000", "", ""),
+        ("rate, 400 lines", "metric.5000", "", "pod"),
+        ("rate, 1 of 400 series", "metric.5000", "pod:p77", ""),
+    ] {
+        let question = MetricRange { range, step: None, limit: 1_000, ..asked(metric, None, group_by, filter) };
+        let mut times = Vec::new();
+        let mut stats = api::Stats::default();
+        for _ in 0..9 {
+            let begun = std::time::Instant::now();
+            stats = ask(&service, question.clone()).await.stats;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        println!("{what:24} {:8.2} ms, {} rows, {} bytes", times[4], stats.rows_scanned, stats.bytes_scanned);
+    }
+    let begun = std::time::Instant::now();
+    let catalog = service.metrics(&TenantId::default(), MetricSearch::default()).await.expect("an answer");
+    println!("catalog of {} metrics {:.2} ms", catalog.metrics.len(), begun.elapsed().as_secs_f64() * 1e3);
 }
