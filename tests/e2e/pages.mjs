@@ -53,7 +53,7 @@ const scenarios = {
     await page.waitForFunction((lines) => document.querySelectorAll(".metric-chart .stroke").length === lines, lines);
     // A filter is completed from the labels, and narrows the lines.
     await page.locator(id("metric-filter")).click();
-    await page.keyboard.type(process.env.LABEL.slice(0, 6));
+    await page.keyboard.type(process.env.LABEL.slice(0, -2));
     await page.locator(".editor-offer [role=option]").filter({ hasText: process.env.LABEL }).first().waitFor();
     await page.keyboard.press("Enter");
     await page.locator(".editor-offer [role=option]").first().waitFor();
@@ -84,10 +84,10 @@ const scenarios = {
     // An exemplar leads to its trace.
     await page.locator(id("exemplar-dot")).first().waitFor();
     await page.mouse.move(5, 5);
-    await page.locator(id("exemplar-dot")).first().hover();
+    await page.locator(id("exemplar-dot")).last().hover();
     await page.locator(id("exemplar-card")).waitFor();
     await shoot(page, "metric-exemplar-dark-1440");
-    await page.locator(id("exemplar-dot")).first().click();
+    await page.locator(id("exemplar-dot")).last().click();
     await page.waitForURL(/\/traces\/[0-9a-f]{32}/);
     await page.locator(id("span-row")).first().waitFor();
     // By keyboard alone: the tab of exemplars, its first link.

@@ -47,7 +47,7 @@ pub const EXAMPLES: &[Example] = &[
     },
     Example {
         title: "Slowest operations",
-        query: "SELECT service_name, name, count(*) AS calls,\n  round(approx_percentile_cont(duration_nano, 0.95) / 1e6, 1) AS p95_ms\nFROM spans\nWHERE time > now() - interval '1 hour'\nGROUP BY service_name, name\nORDER BY p95_ms DESC\nLIMIT 50",
+        query: "SELECT service_name, name, count(*) AS calls,\n  round(approx_percentile_cont(duration_nanos, 0.95) / 1e6, 1) AS p95_ms\nFROM spans\nWHERE start_time > now() - interval '1 hour'\nGROUP BY service_name, name\nORDER BY p95_ms DESC\nLIMIT 50",
     },
     Example {
         title: "Log records by minute",
@@ -55,7 +55,7 @@ pub const EXAMPLES: &[Example] = &[
     },
     Example {
         title: "Traces with the most log records",
-        query: "SELECT l.trace_id, count(*) AS records, max(s.duration_nano) / 1e6 AS longest_ms\nFROM logs l JOIN spans s ON s.trace_id = l.trace_id\nWHERE l.time > now() - interval '15 minutes'\nGROUP BY l.trace_id\nORDER BY records DESC\nLIMIT 20",
+        query: "SELECT l.trace_id, count(*) AS records, max(s.duration_nanos) / 1e6 AS longest_ms\nFROM logs l JOIN spans s ON s.trace_id = l.trace_id\nWHERE l.time > now() - interval '15 minutes'\nGROUP BY l.trace_id\nORDER BY records DESC\nLIMIT 20",
     },
     Example {
         title: "What is stored",
