@@ -3,4 +3,5 @@
 mod edges;
 mod otlp;
 mod search;
+mod tail;
 mod trace_view;

@@ -2,7 +2,8 @@
 //!
 //! Vocabulary: a *question* is one call of [`QueryService`]; it pins a snapshot (`tables`), reads until its deadline,
 //! and gives an `api` answer that says what it cost and whether it is all. A *matcher* is a filter made ready to be
-//! asked of rows. A *cursor* is the place in an order of records where the next page begins; it pins nothing.
+//! asked of rows. A *cursor* is the place in an order of records where the next page begins; it pins nothing. A *live
+//! tail* is no question: it goes on until its listener leaves (`tail`).
 //!
 //! Invariants:
 //! - An answer is the same with and without sidecars, before and after compaction (I9); only its cost differs.
@@ -22,6 +23,7 @@ mod records;
 mod service;
 mod services;
 mod sql;
+mod tail;
 mod trace_search;
 mod trace_view;
 mod walk;
@@ -34,4 +36,5 @@ pub use histogram::LogHistogram;
 pub use log_search::{Direction, LogSearch};
 pub use service::{QueryLimits, QueryService, QuerySettings};
 pub use sql::SqlLimits;
+pub use tail::{LogTail, LogTailStream, TailLimits, TailStep};
 pub use trace_search::TraceSearch;

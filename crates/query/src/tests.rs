@@ -5,4 +5,5 @@ mod logs;
 mod measure;
 mod snapshot;
 mod sql;
+mod tail;
 mod traces;

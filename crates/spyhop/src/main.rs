@@ -19,6 +19,7 @@ mod start;
 mod status_writer;
 mod supervised;
 mod supervisor;
+mod tail;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Print log records as they are stored, until interrupted.
+    Tail(tail::TailArguments),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -114,6 +117,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { role: Roles::Query, place } => serve_role(Role::Query, place),
         Command::Serve { role: Roles::Compact, place } => serve_role(Role::Compact, place),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))

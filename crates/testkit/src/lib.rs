@@ -8,6 +8,7 @@
 //! cannot run says so through [`skip()`], never silently.
 
 mod client;
+mod events;
 mod logs;
 mod metrics;
 mod otlp_json;
@@ -20,6 +21,7 @@ mod skip;
 mod traces;
 
 pub use client::{Answer, Client, Patience};
+pub use events::{Events, ServerEvent};
 pub use logs::Logs;
 pub use metrics::Metrics;
 pub use otlp_json::{logs_json, metrics_json, traces_json};

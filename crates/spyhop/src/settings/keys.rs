@@ -44,6 +44,7 @@ pub(crate) static KEYS: &[Key] = &[
     key("otlp.cors_max_age", Kind::Duration, "2h", "how long a browser may remember what it may send"),
     key("api.address", Kind::Address, "127.0.0.1:4319", "where the UI and the API are served"),
     key("api.allowed_hosts", Kind::List, "", "host names that a server on loopback answers to beside localhost"),
+    key("api.compress_bytes_min", Kind::Bytes, "32KiB", "size from which answers to other machines are compressed"),
     key("server.connections_max", Kind::Count, "2048", "connections open at once, for each of ingest and query"),
     key("server.streams_per_connection_max", Kind::Count, "1000", "HTTP/2 streams open at once on a connection"),
     key("server.idle_timeout", Kind::Duration, "60s", "silence after which a connection is closed"),
@@ -63,6 +64,21 @@ pub(crate) static KEYS: &[Key] = &[
     key("query.time_max", Kind::Duration, "30s", "longest query, waiting included"),
     key("query.running_max", Kind::Count, "8", "queries running at once; more wait"),
     key("query.rows_max", Kind::Count, "10000", "most rows of a SQL answer"),
+    key("query.tail_streams_max", Kind::Count, "64", "live tails open at once"),
+    key(
+        "query.tail_records_per_second_max",
+        Kind::Count,
+        "500",
+        "most records a second of a live tail; more are counted",
+    ),
+    key(
+        "query.tail_replay_records_max",
+        Kind::Count,
+        "10000",
+        "records a live tail catches up on before that rate holds",
+    ),
+    key("query.tail_bytes_max", Kind::Bytes, "32MiB", "latest records kept for all live tails together"),
+    key("query.tail_heartbeat", Kind::Duration, "15s", "silence after which a live tail shows that it lives"),
     key("compact.retention", Kind::Duration, "30d", "how far before its arrival a record's time is believed"),
 ];
 

@@ -47,6 +47,7 @@ pub(crate) struct OtlpSettings {
 pub(crate) struct ApiSettings {
     pub(crate) address: String,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) compress_bytes_min: usize,
 }
 
 /// Bounds on connections.
@@ -86,6 +87,17 @@ pub(crate) struct QuerySettings {
     pub(crate) time_max: Duration,
     pub(crate) running_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) tail: TailSettings,
+}
+
+/// Bounds on live tails.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TailSettings {
+    pub(crate) streams_max: usize,
+    pub(crate) records_per_second_max: usize,
+    pub(crate) replay_records_max: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) heartbeat: Duration,
 }
 
 impl Settings {
@@ -107,6 +119,7 @@ impl Settings {
             api: ApiSettings {
                 address: read.text("api.address"),
                 allowed_hosts: values::list(&read.text("api.allowed_hosts")),
+                compress_bytes_min: read.memory("api.compress_bytes_min"),
             },
             server: ServerSettings {
                 connections_max: read.count("server.connections_max"),
@@ -134,6 +147,13 @@ impl Settings {
                 time_max: read.duration("query.time_max"),
                 running_max: read.count("query.running_max"),
                 rows_max: read.count("query.rows_max"),
+                tail: TailSettings {
+                    streams_max: read.count("query.tail_streams_max"),
+                    records_per_second_max: read.count("query.tail_records_per_second_max"),
+                    replay_records_max: read.count("query.tail_replay_records_max"),
+                    bytes_max: read.memory("query.tail_bytes_max"),
+                    heartbeat: read.duration("query.tail_heartbeat"),
+                },
             },
             retention: read.duration("compact.retention"),
         }
