@@ -6,4 +6,5 @@ mod old_names;
 mod otlp;
 mod search;
 mod services;
+mod tail;
 mod trace_view;

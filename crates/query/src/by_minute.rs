@@ -140,8 +140,11 @@ pub(crate) fn read_rows(
     let open = question.engine.open_unit(unit, scan)?;
     let mut blocks = open.blocks(unit);
     blocks.retain(|block| range.overlaps(block.min_time, block.max_time));
-    open.read(columns, &rows_of(&blocks), scan, |batch, rows, _| {
-        take(batch, rows);
+    let ranges = rows_of(&blocks);
+    let mut numbers = ranges.iter().cloned().flatten();
+    open.read(columns, &ranges, scan, |batch, positions, _| {
+        let rows: Vec<usize> = numbers.by_ref().take(positions.len()).collect();
+        take(batch, &rows);
         Ok(())
     })
 }

@@ -3,7 +3,8 @@
 //!
 //! Vocabulary: a *question* is one call of [`QueryService`]; it pins a snapshot (`tables`), reads until its deadline,
 //! and gives an `api` answer that says what it cost and whether it is all. A *matcher* is a filter made ready to be
-//! asked of rows. A *cursor* is the place in an order of records where the next page begins; it pins nothing.
+//! asked of rows. A *cursor* is the place in an order of records where the next page begins; it pins nothing. A *live
+//! tail* is no question: it goes on until its listener leaves (`tail`).
 //!
 //! Invariants:
 //! - An answer is the same with and without sidecars, before and after compaction (I9); only its cost differs.
@@ -29,6 +30,7 @@ mod services;
 mod side_by_side;
 mod sql;
 mod steps;
+mod tail;
 mod trace_search;
 mod trace_view;
 mod walk;
@@ -44,4 +46,5 @@ pub use service::{QueryLimits, QueryService, QuerySettings};
 pub use service_map::ServiceMapSearch;
 pub use services::{OperationSearch, ServiceSearch};
 pub use sql::SqlLimits;
+pub use tail::{LogTail, LogTailStream, TailLimits, TailStep};
 pub use trace_search::TraceSearch;

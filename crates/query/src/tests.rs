@@ -7,4 +7,5 @@ mod metrics;
 mod services;
 mod snapshot;
 mod sql;
+mod tail;
 mod traces;

@@ -23,6 +23,7 @@ mod start;
 mod status_writer;
 mod supervised;
 mod supervisor;
+mod tail;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Print log records as they are stored, until interrupted.
+    Tail(tail::TailArguments),
     /// Ask a running server whether it is ready; the exit code says it.
     Health {
         /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
@@ -153,6 +156,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { role: Roles::Query, place } => serve_role(Role::Query, place),
         Command::Serve { role: Roles::Compact, place } => serve_role(Role::Compact, place),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))

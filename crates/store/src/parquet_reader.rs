@@ -95,6 +95,12 @@ impl ParquetReader {
         Ok(ParquetReader { path, table, file, metadata })
     }
 
+    /// The same open file for another reading, which counts its bytes apart.
+    #[must_use]
+    pub fn apart(&self) -> ParquetReader {
+        ParquetReader { file: Arc::new(self.file.apart()), ..self.clone() }
+    }
+
     /// Rows of the file.
     pub fn rows(&self) -> usize {
         self.metadata.metadata().file_metadata().num_rows().max(0) as usize

@@ -38,7 +38,7 @@ impl Engine {
         let mut apart = scan.fork();
         let open = self.open_unit(unit, &mut apart)?;
         let rows = match &open.source {
-            OpenSource::File(reader) => reader.rows_with_series(key.metric, key.series, &key.range),
+            OpenSource::File(file) => file.reader.rows_with_series(key.metric, key.series, &key.range),
             OpenSource::Tail(chunk) => match has_metric(&chunk.batch, key.metric) {
                 true => open.all_rows(),
                 false => Vec::new(),

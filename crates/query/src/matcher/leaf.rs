@@ -383,31 +383,32 @@ fn integers(column: &ArrayRef) -> Option<Box<dyn Fn(usize) -> Option<i64> + '_>>
 
 fn matching_text(batch: &RecordBatch, rows: &[bool], test: &TextTest, within: TextPlace) -> Vec<bool> {
     let texts = LogTexts::new(batch);
-    let json = batch.column_by_name("attributes").and_then(|column| column.as_string_opt::<i32>());
-    let attributes = |row: usize| {
-        let json = json.filter(|json| json.is_valid(row)).map(|json| json.value(row));
-        let skip_json = json.is_none_or(|json| test.rules_out_json(json));
-        texts.any_attribute(row, skip_json, |text| test.matches(text))
-    };
-    match within {
-        TextPlace::LogBody => select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body))),
-        TextPlace::Log => select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body)) || attributes(row)),
+    let in_body = || select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body)));
+    let mut found = match within {
+        TextPlace::LogBody => return in_body(),
+        TextPlace::Log => in_body(),
         TextPlace::Span => {
-            let mut found = vec![None; rows.len()];
+            let mut found = vec![false; rows.len()];
             for name in ["name", "status_message"] {
                 if let Some(column) = batch.column_by_name(name) {
                     let hits = by_text(column, rows, |text| test.matches(text).then_some(true));
-                    found.iter_mut().zip(hits).for_each(|(now, hit)| *now = now.or(hit));
+                    found.iter_mut().zip(hits).for_each(|(now, hit)| *now |= hit.is_some());
                 }
             }
-            select(rows, |row| found[row].is_some() || attributes(row))
+            found
         }
         TextPlace::Series => {
             let services = batch.column_by_name("service_name");
             let found = services.map(|column| by_text(column, rows, |text| Some(test.matches(text))));
-            select(rows, |row| found.as_ref().is_some_and(|found| is_true(found[row])) || attributes(row))
+            select(rows, |row| found.as_ref().is_some_and(|found| is_true(found[row])))
         }
-    }
+    };
+    let left: Vec<bool> = rows.iter().zip(&found).map(|(wanted, found)| *wanted && !found).collect();
+    let skip_json = |json: &str| test.rules_out_json(json);
+    let by_attribute =
+        texts.attributes_matching(&left, skip_json, !test.may_match_integer(), |text| test.matches(text));
+    found.iter_mut().zip(by_attribute).for_each(|(now, hit)| *now |= hit);
+    found
 }
 
 fn hex(bytes: &[u8]) -> Cow<'static, str> {

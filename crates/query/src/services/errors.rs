@@ -15,7 +15,7 @@ use super::STATUS_ERROR;
 use super::totals::FailedPlace;
 use crate::by_minute::read_rows;
 use crate::columns::Columns;
-use crate::records::SpanRows;
+use crate::records::{Origins, SpanRows};
 use crate::service::Question;
 
 /// Columns that a sample is made of.
@@ -55,10 +55,11 @@ pub(super) fn samples(
             }
         }
         let open = question.engine.open_unit(unit, scan)?;
-        let read = open.read(&SAMPLE_COLUMNS, &ranges, scan, |batch, unit_rows, _| {
-            let spans = SpanRows::new(batch);
-            for (row, unit_row) in unit_rows.iter().enumerate() {
-                found.insert(FailedPlace { unit: number, row: *unit_row as u64 }, sample(&spans.span(row)));
+        let mut unit_rows = ranges.iter().cloned().flatten();
+        let read = open.read(&SAMPLE_COLUMNS, &ranges, scan, |batch, positions, _| {
+            let mut spans = SpanRows::new(batch);
+            for (row, unit_row) in unit_rows.by_ref().take(positions.len()).enumerate() {
+                found.insert(FailedPlace { unit: number, row: unit_row as u64 }, sample(&whole(&mut spans, row)));
             }
             Ok(())
         });
@@ -73,6 +74,13 @@ pub(super) fn sort_newest_first(samples: &mut [ErrorSample]) {
         let ids = |sample: &ErrorSample| (sample.trace_id.clone(), sample.span_id.clone());
         b.time_unix_nano.cmp(&a.time_unix_nano).then_with(|| ids(a).cmp(&ids(b)))
     });
+}
+
+/// A span as answers show it. Samples are few, so they take the way through the JSON that traces are written as.
+fn whole(spans: &mut SpanRows<'_>, row: usize) -> Span {
+    let mut json = Vec::new();
+    spans.write(row, &mut Origins::new(false), &mut json);
+    serde_json::from_slice(&json).unwrap_or_default()
 }
 
 fn sample(span: &Span) -> ErrorSample {

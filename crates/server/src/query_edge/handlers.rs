@@ -42,18 +42,22 @@ pub(super) fn json(answer: &impl Serialize) -> Answer {
         tracing::error!(%error, "an answer is not JSON");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written as JSON")
     })?;
+    Ok(json_body(body))
+}
+
+fn json_body(body: Vec<u8>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 pub(super) async fn trace(State(edge): SharedEdge, Path(id): Path<String>, uri: Uri) -> Answer {
-    parameters(&uri, TRACE)?;
+    let is_shared = parameters(&uri, TRACE)?.flag("shared")?;
     let id: TraceId =
         id.parse().map_err(|error| Refusal::bad_request(format!("'{}' is no trace id: {error}", cut(&id))))?;
-    match edge.query.trace(&edge.settings.tenant, id).await? {
-        Some(answer) => json(&answer),
+    match edge.query.trace_json(&edge.settings.tenant, id, is_shared).await? {
+        Some(answer) => Ok(json_body(answer)),
         None => Err(Refusal::not_found(format!("nothing is known of trace {id}; it may not have arrived yet"))),
     }
 }

@@ -5,6 +5,7 @@
 //! endpoints that come later answer 501 and say so. `ROUTES` is the table that the 404, the parameter checks and
 //! the test of the OpenAPI document share.
 
+mod compression;
 mod guard;
 mod handlers;
 mod health;
@@ -14,6 +15,7 @@ mod ndjson;
 mod parameters;
 mod problem;
 mod services;
+mod tail;
 mod ui_files;
 
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use model::TenantId;
 use query::QueryService;
 
+pub(crate) use compression::PeerAddress;
 use problem::Refusal;
 
 /// What the edge of query is told.
@@ -45,6 +48,8 @@ pub struct QueryEdge {
     pub otlp_http_address: String,
     /// Host names that may be asked for beside `localhost` and addresses; `None` lets every name.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Answers to other machines are compressed from this size on.
+    pub compress_bytes_min: usize,
 }
 
 /// What a handler sees.
@@ -69,7 +74,7 @@ pub(crate) const TRACE: &str = "/api/v1/traces/{trace_id}";
 
 /// Every endpoint that is there, beside the UI.
 pub(crate) const ROUTES: &[Route] = &[
-    read(TRACE, &[]),
+    read(TRACE, &["shared"]),
     read(
         paths::TRACES,
         &[
@@ -87,6 +92,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
+    read(paths::LOGS_TAIL, &["query", "last", "from"]),
     read(paths::SERVICES, &["start", "end", "steps"]),
     read(paths::SERVICE, &["start", "end", "steps"]),
     read(paths::OPERATIONS, &["start", "end", "limit", "steps"]),
@@ -126,6 +132,7 @@ pub fn query_router(query: QueryService, settings: QueryEdge) -> Router {
     router
         .fallback(elsewhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(edge.clone(), compression::compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), guarded))
         .layer(middleware::map_response(async |answer: Response| guard::add_headers(answer)))
         .with_state(edge)
@@ -137,6 +144,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
         paths::TRACES => get(handlers::traces),
         paths::LOGS => get(handlers::logs),
         paths::LOGS_HISTOGRAM => get(handlers::histogram),
+        paths::LOGS_TAIL => get(tail::tail),
         paths::SERVICES => get(services::services),
         paths::SERVICE => get(services::service),
         paths::OPERATIONS => get(services::operations),

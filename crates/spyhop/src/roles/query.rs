@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use query::{MetricLimits, QueryLimits, QueryService, QuerySettings, SqlLimits};
+use query::{MetricLimits, QueryLimits, QueryService, QuerySettings, SqlLimits, TailLimits};
 use server::status::RoleStatus;
 use server::{QueryEdge, query_router, serve};
 use store::Layout;
@@ -45,12 +45,15 @@ pub(super) fn run(
             otlp_grpc_address: settings.otlp.grpc_address.clone(),
             otlp_http_address: settings.otlp.http_address.clone(),
             allowed_hosts: is_loopback.then(|| settings.api.allowed_hosts.clone()),
+            compress_bytes_min: settings.api.compress_bytes_min,
             ..QueryEdge::default()
         };
         tracing::info!("answering");
+        let tailed = service.clone();
         let served = serve(listeners, query_router(service, edge), serve_limits(settings), async move {
             signals.signal().await;
             tracing::info!("stopping: what is being asked is answered");
+            tailed.close_tails();
         });
         served.await.map_err(|error| Failure::cannot_start(format!("cannot serve: {error}")))
     });
@@ -77,6 +80,14 @@ fn query_settings(settings: &Settings, cores: usize) -> QuerySettings {
                 series_max: query.metric_series_max,
                 look_back: query.metric_look_back,
                 ..MetricLimits::default()
+            },
+            tail: TailLimits {
+                streams_max: query.tail.streams_max,
+                records_per_second_max: query.tail.records_per_second_max,
+                replay_records_max: query.tail.replay_records_max,
+                feed_bytes_max: query.tail.bytes_max,
+                heartbeat_interval: query.tail.heartbeat,
+                ..TailLimits::default()
             },
             ..QueryLimits::default()
         },

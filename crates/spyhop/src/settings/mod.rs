@@ -47,6 +47,7 @@ pub(crate) struct OtlpSettings {
 pub(crate) struct ApiSettings {
     pub(crate) address: String,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) compress_bytes_min: usize,
 }
 
 /// Bounds on connections.
@@ -89,6 +90,17 @@ pub(crate) struct QuerySettings {
     pub(crate) metric_bytes_max: usize,
     pub(crate) metric_series_max: usize,
     pub(crate) metric_look_back: Duration,
+    pub(crate) tail: TailSettings,
+}
+
+/// Bounds on live tails.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TailSettings {
+    pub(crate) streams_max: usize,
+    pub(crate) records_per_second_max: usize,
+    pub(crate) replay_records_max: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) heartbeat: Duration,
 }
 
 /// Bounds on compaction, and how long records are kept.
@@ -122,6 +134,7 @@ impl Settings {
             api: ApiSettings {
                 address: read.text("api.address"),
                 allowed_hosts: values::list(&read.text("api.allowed_hosts")),
+                compress_bytes_min: read.memory("api.compress_bytes_min"),
             },
             server: ServerSettings {
                 connections_max: read.count("server.connections_max"),
@@ -152,6 +165,13 @@ impl Settings {
                 metric_bytes_max: read.memory("query.metric_bytes_max"),
                 metric_series_max: read.count("query.metric_series_max"),
                 metric_look_back: read.duration("query.metric_look_back"),
+                tail: TailSettings {
+                    streams_max: read.count("query.tail_streams_max"),
+                    records_per_second_max: read.count("query.tail_records_per_second_max"),
+                    replay_records_max: read.count("query.tail_replay_records_max"),
+                    bytes_max: read.memory("query.tail_bytes_max"),
+                    heartbeat: read.duration("query.tail_heartbeat"),
+                },
             },
             compact: CompactSettings::new(&read),
         }
