@@ -41,7 +41,7 @@ pub use follow::{Follower, JournalPlace, PlaceError, ReadOn, SegmentList, TailPi
 pub use log_texts::{LogTexts, log_text_columns};
 pub use pinned::Pinned;
 pub use scan::{Cost, Deadline, Scan};
-pub use series_rows::SeriesKey;
+pub use series_rows::{SeriesKey, SeriesRows};
 pub use sql::SqlCost;
 pub use tail::TailChunk;
 pub use trace::TRACE_ROWS_MAX;

@@ -23,6 +23,9 @@ pub struct SeriesKey<'a> {
     pub range: TimeRange,
 }
 
+/// An open unit and which of its rows may be wanted.
+pub type SeriesRows = (OpenUnit, Vec<Range<usize>>);
+
 impl Engine {
     /// The unit, ready to be read, and its rows that may be wanted; none where it has no such row. Rows of other metrics,
     /// series and times may be among them. A file without any counts as pruned by its index.
@@ -34,7 +37,7 @@ impl Engine {
         unit: &Unit,
         key: &SeriesKey<'_>,
         scan: &mut Scan,
-    ) -> Result<Option<(OpenUnit, Vec<Range<usize>>)>, TablesError> {
+    ) -> Result<Option<SeriesRows>, TablesError> {
         let mut apart = scan.fork();
         let open = self.open_unit(unit, &mut apart)?;
         let rows = match &open.source {

@@ -50,6 +50,9 @@ impl From<TablesError> for Failure {
 /// The values of each line, a value a step.
 pub(crate) type Lines = Vec<Vec<Option<f64>>>;
 
+/// What one thread has worked out, and what that cost.
+type Worked<C> = Result<(Grid<C>, Scan), Failure>;
+
 /// Reads the points of all series and makes lines of them.
 pub(crate) fn evaluate<E: Evaluation>(
     evaluation: &E,
@@ -65,7 +68,7 @@ pub(crate) fn evaluate<E: Evaluation>(
         return Err(Failure::TooLarge);
     }
     let parts = Mutex::new(plan.parts());
-    let done: Mutex<Vec<Result<(Grid<E::Cell>, Scan), Failure>>> = Mutex::new(Vec::new());
+    let done: Mutex<Vec<Worked<E::Cell>>> = Mutex::new(Vec::new());
     let forked = scan.fork();
     let work = || {
         let (mut grid, mut scan) = (Grid::new(grouped.lines, steps), forked.clone());
