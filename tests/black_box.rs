@@ -6,9 +6,12 @@
 
 mod api;
 mod compat;
+mod conformance;
+mod deploy;
 mod e2e;
 mod faults;
 mod settings;
+mod storage;
 
 /// What a test returns, so that `?` is enough.
 type TestResult = anyhow::Result<()>;

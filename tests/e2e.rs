@@ -1,5 +1,7 @@
-//! Real clients from end to end: a Python app, and a browser.
+//! Real clients from end to end: a Python app, a Node app, and a browser.
 
+mod node_app;
+mod pages;
 mod python_app;
 mod services;
 mod ui;

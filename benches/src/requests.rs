@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use testkit::{Logs, Message, Metrics, Random, Signal, Traces, now_unix_nano};
 
+/// Threads of the generated services: a number for each record, as tests have it, would be an index term for each.
+const THREADS: usize = 64;
 /// How many ids are kept to ask for.
 const SAMPLES: usize = 64;
 
@@ -18,8 +20,11 @@ impl Requests {
     /// Encodes `records` records, `batch` a request.
     pub fn encode(signal: Signal, records: usize, batch: usize, seed: u64) -> Requests {
         let now = now_unix_nano();
-        let (mut traces, mut logs, mut metrics) =
-            (Traces::new(seed, now), Logs::new(seed, now), Metrics::new(seed, now));
+        let (mut traces, mut logs, mut metrics) = (
+            Traces::new(seed, now).in_threads(THREADS),
+            Logs::new(seed, now).in_threads(THREADS),
+            Metrics::new(seed, now),
+        );
         let mut random = Random::new(seed);
         let mut trace_ids = Vec::new();
         let (mut http, mut bytes, mut left) = (Vec::with_capacity(records / batch + 1), 0, records);

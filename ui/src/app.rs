@@ -5,8 +5,8 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use crate::pages::{
-    connect::ConnectPage, home::HomePage, logs::LogsPage, map::MapPage, missing::MissingPage, service::ServicePage,
-    services::ServicesPage, trace::TracePage, traces::TracesPage,
+    connect::ConnectPage, home::HomePage, logs::LogsPage, map::MapPage, metrics::MetricsPage, missing::MissingPage,
+    service::ServicePage, services::ServicesPage, sql::SqlPage, trace::TracePage, traces::TracesPage,
 };
 use crate::session::Session;
 use crate::shell::Shell;
@@ -28,6 +28,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/services") view=ServicesPage/>
                     <Route path=path!("/services/:name") view=ServicePage/>
                     <Route path=path!("/map") view=MapPage/>
+                    <Route path=path!("/metrics") view=MetricsPage/>
+                    <Route path=path!("/sql") view=SqlPage/>
                     <Route path=path!("/connect") view=ConnectPage/>
                 </Routes>
             </Shell>

@@ -26,6 +26,8 @@ pub const SHEET: &[(&str, &[(&str, &str)])] = &[
             ("g l", "Go to logs"),
             ("g t", "Go to traces"),
             ("g s", "Go to services"),
+            ("g m", "Go to metrics"),
+            ("g q", "Go to SQL"),
             ("g c", "Go to Connect"),
             ("t", "Choose the time range"),
             ("r", "Fetch fresh data"),

@@ -9,8 +9,11 @@
 //! `target/screenshots`).
 
 mod bench;
+mod chart;
 mod check;
+mod deploy_tools;
 mod folders;
+mod image;
 mod product;
 mod shell;
 mod test;
@@ -32,6 +35,8 @@ cargo xtask <command>
   test [filter]   install what tests need, then run unit tests, UI tests and black-box tests
   check           formatting, clippy, tidy, documentation
   tidy            crate edges, single-version pins, file lengths, module heads
+  chart           write what the Helm chart says of its values and of the binary's settings
+  image [folder]  gather the container image's files into target/image
   bench [args…]   run the load generator against the built binary and print its table
   ci              check, then test: what .ci/run runs
 ";
@@ -59,6 +64,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "check" => check::run(),
         "tidy" => tidy::run(),
+        "chart" => chart::run(),
+        "image" => image::run(rest),
         "bench" => bench::run(rest),
         "ci" => check::run().and_then(|()| test::run(&[])),
         "help" | "-h" | "--help" => {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::shell::{Step, say};
 use crate::test_counts::TestCounts;
-use crate::{folders, product, tools};
+use crate::{deploy_tools, folders, image, product, tools};
 
 /// Runs everything, or the tests whose names contain the first argument; ends with `N passed, N failed, N skipped`.
 ///
@@ -16,7 +17,7 @@ use crate::{folders, product, tools};
 /// shown and counted as skipped. Under `CI=true` a tool that cannot be installed is an error instead.
 pub fn run(arguments: &[String]) -> Result<()> {
     let binary = product::build()?;
-    let tools = TestTools::install()?;
+    let tools = TestTools::install(&binary)?;
     let mut counts = TestCounts::default();
     let mut failed = Vec::new();
     let server_target = folders::server_target();
@@ -100,16 +101,24 @@ fn report(tools: &TestTools, counts: &mut TestCounts) -> Result<()> {
 
 /// What the black-box tests are told about their surroundings.
 struct TestTools {
-    programs: Vec<(&'static str, std::path::PathBuf)>,
-    skip_file: std::path::PathBuf,
+    programs: Vec<(&'static str, PathBuf)>,
+    skip_file: PathBuf,
 }
 
+/// Finds or installs one of them.
+type Install<'a> = &'a dyn Fn() -> Result<PathBuf>;
+
 impl TestTools {
-    fn install() -> Result<TestTools> {
-        let wanted = [
-            ("SPYHOP_TEST_PYTHON", tools::python as fn() -> Result<std::path::PathBuf>),
-            ("SPYHOP_TEST_NODE", tools::node),
-            ("SPYHOP_TEST_CHROMIUM", tools::chromium),
+    fn install(binary: &Path) -> Result<TestTools> {
+        let wanted: [(&str, Install<'_>); 8] = [
+            ("SPYHOP_TEST_PYTHON", &tools::python),
+            ("SPYHOP_TEST_NODE", &tools::node),
+            ("SPYHOP_TEST_CHROMIUM", &tools::chromium),
+            ("SPYHOP_TEST_HELM_4", &deploy_tools::helm_4),
+            ("SPYHOP_TEST_HELM_3", &deploy_tools::helm_3),
+            ("SPYHOP_TEST_HADOLINT", &deploy_tools::hadolint),
+            ("SPYHOP_TEST_RUNC", &deploy_tools::runc),
+            ("SPYHOP_TEST_IMAGE", &|| image::gather(binary, &image::default_folder())),
         ];
         let strict = env::var("CI").is_ok_and(|value| value == "true");
         let mut programs = Vec::new();

@@ -1,5 +1,5 @@
 //! Rules about the source that no compiler checks: which crate may use which, one version of what must be single,
-//! files of a readable length that say what they are for.
+//! files of a readable length that say what they are for, a chart whose README knows its values.
 //!
 //! Each rule is a pure function from facts to complaints; this module gathers the facts.
 
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::folders;
 use crate::shell::{Step, say};
+use crate::{chart, folders};
 
 /// Runs all rules and fails with every complaint.
 pub fn run() -> Result<()> {
-    say("tidy: crate edges, pins, file lengths, module heads");
+    say("tidy: crate edges, pins, file lengths, module heads, the chart's README");
     let metadata = Step::new("asking cargo for the workspace", "cargo")
         .quiet()
         .args(["metadata", "--format-version", "1", "--no-deps", "--locked"])
@@ -26,6 +26,7 @@ pub fn run() -> Result<()> {
     let lock = fs::read_to_string(folders::root().join("Cargo.lock")).context("cannot read Cargo.lock")?;
     let mut complaints = edges::check(&crates);
     complaints.extend(pins::check(&lock));
+    complaints.extend(chart::complaints()?);
     for path in sources()? {
         let text = fs::read_to_string(folders::root().join(&path)).unwrap_or_default();
         complaints.extend(files::check(&path, &text));

@@ -72,26 +72,34 @@ pub fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Node.js 20 or newer with the tests' playwright-core, pinned by its lock file.
+/// Node.js 20 or newer, with the packages of the UI tests and of the Node app, pinned by their lock files.
 pub fn node() -> Result<PathBuf> {
     let node = program("node", &["nodejs", "npm"])?;
     let version = Step::new("asking node for its version", &node).quiet().arg("--version").output()?;
     let major: u32 = version.trim().trim_start_matches('v').split('.').next().unwrap_or_default().parse()?;
     if major < 20 {
-        bail!("the UI tests need Node.js 20 or newer; {} is {}", node.display(), version.trim());
+        bail!("the tests need Node.js 20 or newer; {} is {}", node.display(), version.trim());
     }
-    let npm = program("npm", &["npm"])?;
-    let folder = folders::root().join("tests/e2e");
-    let wanted = fs::read_to_string(folder.join("package-lock.json")).context("cannot read the tests' package-lock")?;
-    let stamp = folder.join("node_modules/.spyhop-stamp");
-    if !fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
-        Step::new("installing the tests' Node packages (pinned)", npm)
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .folder(&folder)
-            .run()?;
-        fs::write(&stamp, wanted).context("cannot note which Node packages are installed")?;
+    for folder in ["tests/e2e", "tests/node_app"] {
+        install_locked(&folders::root().join(folder))?;
     }
     Ok(node)
+}
+
+/// What the folder's package-lock.json names, where it is not there already.
+fn install_locked(folder: &Path) -> Result<()> {
+    let shown = folder.strip_prefix(folders::root()).unwrap_or(folder).display();
+    let wanted = fs::read_to_string(folder.join("package-lock.json"))
+        .with_context(|| format!("cannot read the package-lock.json of {shown}"))?;
+    let stamp = folder.join("node_modules/.spyhop-stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
+        return Ok(());
+    }
+    Step::new(format!("installing the Node packages of {shown} (pinned)"), program("npm", &["npm"])?)
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+        .folder(folder)
+        .run()?;
+    fs::write(&stamp, wanted).context("cannot note which Node packages are installed")
 }
 
 /// A Chromium.
@@ -113,7 +121,7 @@ fn program(name: &str, packages: &[&str]) -> Result<PathBuf> {
 }
 
 /// Installs Debian packages where there is apt-get and we may use it.
-fn apt_install(what: &str, packages: &[&str]) -> Result<()> {
+pub fn apt_install(what: &str, packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     let Some(apt) = find_program(&["apt-get"]) else {
         bail!("the tests need {what}, and there is no apt-get to install it: install {list}, then retry");

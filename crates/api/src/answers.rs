@@ -22,7 +22,7 @@ pub struct Stats {
     pub files_pruned_by_time: u64,
     /// Files skipped by their trace-id bloom or text index.
     pub files_pruned_by_index: u64,
-    /// Whether an index narrowed the scan: `none`, `bloom`, `text`, `bloom+text`.
+    /// What narrowed or spared the scan: `none`, or of `bloom`, `text` and `rollup` those that did, joined by `+`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub index_used: String,
     /// Rows read from the journal's tail.

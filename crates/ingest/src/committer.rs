@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use bytes::Bytes;
 use catalog::{Catalog, RequestId};
 use journal::{CommitDraft, Journal, JournalError, Part, StoredReceipt, WindowBound};
 use model::TenantId;
@@ -272,9 +271,13 @@ impl Committer {
         }
     }
 
-    /// What a request is answered with: nothing in words if all of it was stored, except a warning now and then.
+    /// What a request is answered with: nothing in words if all of it was stored, except a warning now and then; the
+    /// words alone where none of its records could be stored, since that is a refusal (see [`outcome`]).
     fn response(&mut self, job: &Job, appended: &Appended, now: i64) -> Vec<u8> {
         let rejected = appended.rejected_count();
+        if is_refused(appended.received, appended.stored) {
+            return appended.message().into_bytes();
+        }
         let message = match rejected {
             0 => self.warnings_due(&job.tenant, &appended.warnings, now),
             _ => appended.message(),
@@ -313,11 +316,11 @@ impl Committer {
         }
         drop(counters);
         for Placed { job, receipt, followers } in placed {
-            let body = Bytes::from(receipt.response);
+            let outcome = outcome(receipt.received, receipt.stored, receipt.response);
             for follower in followers {
-                answer(follower, Ok(ExportResponse { body: body.clone() }));
+                answer(follower, outcome.clone());
             }
-            answer(job, Ok(ExportResponse { body }));
+            answer(job, outcome);
         }
     }
 
@@ -328,7 +331,7 @@ impl Committer {
         signal.duplicate_requests += 1;
         signal.duplicate += u64::from(stored.received);
         drop(counters);
-        answer(job, Ok(ExportResponse { body: stored.response.into() }));
+        answer(job, outcome(stored.received, stored.stored, stored.response));
     }
 
     fn answer_invalid(&self, job: Job, error: ExportError) {
@@ -389,6 +392,20 @@ impl Committer {
             self.hour = hour;
             self.forget_series();
         }
+    }
+}
+
+/// Whether a request had records and none of them could be stored.
+fn is_refused(received: u32, stored: u32) -> bool {
+    received > 0 && stored == 0
+}
+
+/// What a receipt says to whoever sent the request: a request of which no record could be stored is refused for good,
+/// so that clients that look at the status alone notice.
+fn outcome(received: u32, stored: u32, response: Vec<u8>) -> Result<ExportResponse, ExportError> {
+    match is_refused(received, stored) {
+        true => Err(ExportError::Invalid { message: String::from_utf8_lossy(&response).into_owned() }),
+        false => Ok(ExportResponse { body: response.into() }),
     }
 }
 

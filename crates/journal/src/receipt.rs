@@ -49,7 +49,7 @@ pub struct Receipt {
     pub tenant: TenantId,
     /// Which signal.
     pub signal: Signal,
-    /// The body it is answered with, and every resend of it.
+    /// The body it is answered with, and every resend of it; the words of the refusal where no record was stored.
     pub response: Vec<u8>,
     /// Records in the request.
     pub received: u32,
@@ -64,7 +64,7 @@ pub struct Receipt {
 /// What is kept of a receipt as long as a resend may come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReceipt {
-    /// The body the request was answered with.
+    /// The body the request was answered with, as [`Receipt::response`] has it.
     pub response: Vec<u8>,
     /// Records in the request.
     pub received: u32,

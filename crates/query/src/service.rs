@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Completeness, HistogramAnswer, LogSearchAnswer, ServicesAnswer, SqlAnswer, SqlRequest, Stats};
+use api::{Completeness, HistogramAnswer, LogSearchAnswer, SqlAnswer, SqlRequest, Stats};
 use api::{TraceAnswer, TraceSearchAnswer};
 use catalog::Catalog;
-use model::{Table, TenantId, TimeRange, TraceId};
+use model::{Table, TenantId, TraceId};
 use store::Layout;
 use tables::{Deadline, Engine, EngineLimits, Pinned, Scan, TablesError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,9 +14,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::QueryError;
 use crate::histogram::LogHistogram;
 use crate::log_search::LogSearch;
+use crate::metrics::MetricLimits;
 use crate::sql::{SqlLimits, SqlRunner};
 use crate::trace_search::TraceSearch;
-use crate::{histogram, log_search, services, trace_search, trace_view};
+use crate::{histogram, log_search, trace_search, trace_view};
 
 /// Bounds of questions.
 #[derive(Debug, Clone)]
@@ -33,8 +34,18 @@ pub struct QueryLimits {
     pub page_records_max: usize,
     /// Most steps of a histogram.
     pub steps_max: usize,
+    /// Most services of one answer.
+    pub services_max: usize,
+    /// Most operations of one service that are told apart.
+    pub operations_max: usize,
+    /// Most pairs of caller and called in a map.
+    pub map_edges_max: usize,
+    /// Most traces that are looked up for a map because they are spread over files.
+    pub map_traces_max: usize,
     /// Bounds of SQL.
     pub sql: SqlLimits,
+    /// Bounds of metrics.
+    pub metrics: MetricLimits,
 }
 
 impl Default for QueryLimits {
@@ -47,7 +58,12 @@ impl Default for QueryLimits {
             retry_after: Duration::from_secs(1),
             page_records_max: 5_000,
             steps_max: 1_000,
+            services_max: 5_000,
+            operations_max: 5_000,
+            map_edges_max: 20_000,
+            map_traces_max: 10_000,
             sql: SqlLimits::default(),
+            metrics: MetricLimits::default(),
         }
     }
 }
@@ -92,7 +108,7 @@ impl Drop for StopOnDrop {
 
 /// An answer's work, done: the answer but for its cost and completeness.
 pub(crate) struct Done<T> {
-    answer: T,
+    pub(crate) answer: T,
     pub(crate) stats: Stats,
     pub(crate) completeness: Completeness,
 }
@@ -107,6 +123,11 @@ impl QueryService {
         let sql = SqlRunner::new(engine.clone(), settings.limits.sql.clone())?;
         let slots = Arc::new(Semaphore::new(settings.limits.concurrent_max.max(1)));
         Ok(QueryService { inner: Arc::new(Inner { engine, limits: settings.limits, slots, sql }) })
+    }
+
+    /// Bounds it was made with.
+    pub(crate) fn limits(&self) -> &QueryLimits {
+        &self.inner.limits
     }
 
     /// Everything that carries this trace id, with no time range; none where nothing does.
@@ -152,15 +173,6 @@ impl QueryService {
         Ok(TraceSearchAnswer { stats: done.stats, completeness: done.completeness, ..done.answer })
     }
 
-    /// Services with records in a range.
-    ///
-    /// # Errors
-    /// Any of [`QueryError`] but `Invalid`.
-    pub async fn services(&self, tenant: &TenantId, range: TimeRange) -> Result<ServicesAnswer, QueryError> {
-        let done = self.ask(tenant, move |question, scan| services::services(question, range, scan)).await?;
-        Ok(ServicesAnswer { stats: done.stats, completeness: done.completeness, ..done.answer })
-    }
-
     /// The answer to one SELECT.
     ///
     /// # Errors
@@ -198,7 +210,7 @@ impl QueryService {
 
     /// Runs a question's work over a fresh snapshot, twice at most: where a file of the snapshot is gone, a swap came
     /// between, and the next snapshot names its successor.
-    async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
+    pub(crate) async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
     where
         T: Send + 'static,
         F: Fn(&Question<'_>, &mut Scan) -> Result<T, TablesError> + Send + Sync + 'static,

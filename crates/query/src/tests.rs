@@ -3,6 +3,8 @@
 mod fixture;
 mod logs;
 mod measure;
+mod metrics;
+mod services;
 mod snapshot;
 mod sql;
 mod traces;

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
@@ -14,6 +11,7 @@ use tables::{Block, OpenUnit, Scan, TablesError, Unit};
 use crate::log_search::Direction;
 use crate::matcher::Matcher;
 use crate::service::Question;
+use crate::side_by_side::each_unit;
 
 /// Rows of the first group of blocks that is read at once; each group is twice as large as the one before.
 const GROUP_ROWS_MIN: usize = 1024;
@@ -203,40 +201,25 @@ impl Walk<'_> {
         take: impl Fn(&mut S, &Matches<'_>) + Sync,
     ) -> Result<Vec<S>, TablesError> {
         let units = self.units(question, Direction::Backward, scan);
+        self.everywhere_in(question, &units, scan, begin, take)
+    }
+
+    /// The same in these units alone.
+    pub(crate) fn everywhere_in<S: Send>(
+        &self,
+        question: &Question<'_>,
+        units: &[Unit],
+        scan: &mut Scan,
+        begin: impl Fn() -> S + Sync,
+        take: impl Fn(&mut S, &Matches<'_>) + Sync,
+    ) -> Result<Vec<S>, TablesError> {
         let columns = self.all_columns();
-        let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<Result<(S, Scan), TablesError>>> = Mutex::new(Vec::new());
-        let forked = scan.fork();
-        let work = || {
-            let (mut state, mut scan) = (begin(), forked.clone());
-            let outcome = loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(unit) = units.get(number) else { break Ok(()) };
-                let walked = self.whole_unit(question, (number, unit), &columns, &mut scan, &mut |found, _| {
-                    take(&mut state, found);
-                    Ok(())
-                });
-                if let Err(error) = scan.without_damage(walked) {
-                    break Err(error);
-                }
-            };
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push(outcome.map(|()| (state, scan)));
-        };
-        let threads = question.engine.limits().partitions.min(units.len()).max(1);
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut states = Vec::new();
-        for outcome in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let (state, part) = outcome?;
-            scan.join(part);
-            states.push(state);
-        }
-        Ok(states)
+        each_unit(question, units, scan, begin, |state, unit, scan| {
+            self.whole_unit(question, unit, &columns, scan, &mut |found, _| {
+                take(state, found);
+                Ok(())
+            })
+        })
     }
 
     fn whole_unit(
@@ -247,7 +230,6 @@ impl Walk<'_> {
         scan: &mut Scan,
         take: &mut dyn FnMut(&Matches<'_>, &mut Scan) -> Result<(), TablesError>,
     ) -> Result<(), TablesError> {
-        scan.deadline.check()?;
         // Without a filter every block of an inner file counts: no index need be asked.
         if self.matcher.is_all() && self.range.covers(unit.1.min_time, unit.1.max_time) {
             let open = question.engine.open_unit(unit.1, scan)?;
@@ -280,7 +262,7 @@ fn group_length(blocks: &[Block], rows: usize) -> usize {
 }
 
 /// The rows of blocks as ascending ranges, neighbours joined.
-fn rows_of(blocks: &[Block]) -> Vec<Range<usize>> {
+pub(crate) fn rows_of(blocks: &[Block]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = blocks.iter().map(|block| block.rows.clone()).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());

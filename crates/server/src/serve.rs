@@ -140,6 +140,8 @@ fn connection_builder(limits: &ServeLimits) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams_per_connection_max)
+        // Clients with short deadlines give up many calls at once; they cost no more than calls that are open.
+        .max_pending_accept_reset_streams(limits.streams_per_connection_max as usize)
         .max_header_list_size(HEADER_BYTES_MAX)
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)

@@ -4,10 +4,14 @@
 //! one role ([`roles`]). Other commands are short-lived. A command that fails says one sentence on stderr and ends
 //! with an exit code from [`failure`].
 
+mod catalog_rebuild;
 mod clock;
 mod compact_now;
 mod demo;
+mod export;
 mod failure;
+mod health;
+mod import;
 mod listeners;
 mod locks;
 mod logging;
@@ -54,7 +58,7 @@ enum Command {
     },
     /// Send the telemetry of a small shop to an OTLP endpoint until stopped.
     Demo(demo::DemoArguments),
-    /// Ask the running server to bring its journal into files.
+    /// Ask the running server to bring its journal into files, and to merge small ones.
     Compact {
         /// Do it now and wait until it is done.
         #[arg(long, required = true)]
@@ -65,9 +69,44 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Ask a running server whether it is ready; the exit code says it.
+    Health {
+        /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
+        #[arg(long = "url", value_name = "URL")]
+        urls: Vec<String>,
+        /// Ask again for so many seconds.
+        #[arg(long, default_value_t = 0)]
+        wait_seconds: u64,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Write everything stored as OTLP/JSON lines; the server may run meanwhile.
+    Export {
+        #[command(flatten)]
+        arguments: export::ExportArguments,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Send OTLP/JSON lines, as export writes them, to a server.
+    Import(import::ImportArguments),
+    /// Look after the catalog.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogCommand {
+    /// Make a lost or damaged catalog anew from files, manifests and journal, with the server stopped.
+    Rebuild {
+        /// Do it even though there is a catalog that can be read; it is kept beside the new one.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,6 +156,18 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
+        }
+        Command::Health { urls, wait_seconds, place } => {
+            let settings = Settings::new(&settings::resolve(place.config, place.data_dir)?);
+            health::run(&urls, &settings, Duration::from_secs(wait_seconds))
+        }
+        Command::Export { arguments, place } => {
+            export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
+        }
+        Command::Import(arguments) => import::run(arguments),
+        Command::Catalog(CatalogCommand::Rebuild { replace, place }) => {
+            let resolved = settings::resolve(place.config, place.data_dir)?;
+            catalog_rebuild::run(&Settings::new(&resolved), replace)
         }
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));

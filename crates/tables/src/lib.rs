@@ -5,8 +5,9 @@
 //! tail; a *block* is a run of its rows that an index can rule out ([`Unit`], [`Block`]). The *tail* is what the
 //! journal holds and no file does yet.
 //!
-//! Three ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
-//! ([`Engine::units`]), and SQL ([`Engine::session`]).
+//! Five ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
+//! ([`Engine::units`]), of those the rows of one metric ([`Engine::open_series`]), what files hold by minute
+//! ([`Engine::span_rollup`]), and SQL ([`Engine::session`]).
 //!
 //! Invariants:
 //! - A pinned snapshot holds everything that was acknowledged before it was pinned (I5), each record once (I2).
@@ -20,7 +21,9 @@ mod engine;
 mod error;
 mod log_texts;
 mod pinned;
+mod rollups;
 mod scan;
+mod series_rows;
 mod sidecars;
 mod sql;
 mod tail;
@@ -32,6 +35,7 @@ pub use error::TablesError;
 pub use log_texts::{LogTexts, log_text_columns};
 pub use pinned::Pinned;
 pub use scan::{Cost, Deadline, Scan};
+pub use series_rows::SeriesKey;
 pub use sql::SqlCost;
 pub use tail::TailChunk;
 pub use trace::TRACE_ROWS_MAX;

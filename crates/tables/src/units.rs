@@ -66,10 +66,10 @@ pub struct Block {
 /// A unit ready to be read.
 pub struct OpenUnit {
     rows: usize,
-    source: OpenSource,
+    pub(crate) source: OpenSource,
 }
 
-enum OpenSource {
+pub(crate) enum OpenSource {
     File(Box<ParquetReader>),
     Tail(Arc<TailChunk>),
 }

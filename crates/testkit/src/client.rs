@@ -1,11 +1,14 @@
 //! An HTTP client for OTLP (HTTP and gRPC) and for the API: no retries of its own, so that tests see every answer.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result, bail};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Frame;
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -56,6 +59,24 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Patience { total: Duration::from_secs(60), attempt: Duration::from_secs(10) }
+    }
+}
+
+/// A body that stalls after its first bytes.
+struct Stalled(Option<Bytes>);
+
+impl hyper::body::Body for Stalled {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.0.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -123,6 +144,33 @@ impl Client {
             .header("te", "trailers")
             .body(Full::new(frame.freeze()))?;
         self.exchange(&self.http2, request).await
+    }
+
+    /// Makes a gRPC call of these bytes, frames and all, with these headers beside the usual ones.
+    pub async fn grpc_call(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Result<Answer> {
+        let mut request = Request::post(format!("{}{path}", self.otlp_grpc)).header("te", "trailers");
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/grpc");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.exchange(&self.http2, request.body(Full::new(body.into()))?).await
+    }
+
+    /// The same with a body that never ends after these bytes.
+    pub async fn grpc_call_stalled(&self, path: &str, headers: &[(&str, &str)], begin: Vec<u8>) -> Result<Answer> {
+        let pool: Pool<HttpConnector, Stalled> =
+            Pool::builder(TokioExecutor::new()).http2_only(true).build(HttpConnector::new());
+        let mut request = Request::post(format!("{}{path}", self.otlp_grpc)).header("te", "trailers");
+        request = request.header("content-type", "application/grpc");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = pool.request(request.body(Stalled(Some(begin.into())))?).await.context("no answer")?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.context("the answer broke off")?.to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 
     /// Sends the same bytes again and again until they are acknowledged, as OTLP clients do; returns the attempts.

@@ -8,12 +8,15 @@
 //! cannot run says so through [`skip()`], never silently.
 
 mod client;
+pub mod coding;
 mod logs;
 mod metrics;
 mod otlp_json;
 mod payload;
 mod processes;
 mod random;
+pub mod random_otlp;
+pub mod raw;
 mod resources;
 mod server;
 mod skip;
@@ -24,7 +27,7 @@ pub use logs::Logs;
 pub use metrics::Metrics;
 pub use otlp_json::{logs_json, metrics_json, traces_json};
 pub use payload::{Encoding, Payload, Signal, gzip, string_attribute};
-pub use processes::{Process, descendants, kill, kill_group, process_group};
+pub use processes::{Process, descendants, kill, kill_group, process_group, terminate};
 pub use prost::Message;
 pub use random::Random;
 pub use server::{Server, ServerSettings, binary, free_port, run_command};
@@ -39,6 +42,31 @@ pub mod proto {
     };
     pub use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
     pub use opentelemetry_proto::tonic::{common, logs, metrics, resource, trace};
+
+    /// `google.rpc.Status`, the body of every refusal.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Status {
+        /// A gRPC status code.
+        #[prost(int32, tag = "1")]
+        pub code: i32,
+        /// What was wrong.
+        #[prost(string, tag = "2")]
+        pub message: String,
+        /// More about it.
+        #[prost(message, repeated, tag = "3")]
+        pub details: Vec<Any>,
+    }
+
+    /// `google.protobuf.Any`.
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Any {
+        /// What `value` is.
+        #[prost(string, tag = "1")]
+        pub type_url: String,
+        /// The message.
+        #[prost(bytes = "vec", tag = "2")]
+        pub value: Vec<u8>,
+    }
 }
 
 /// Now, in Unix nanoseconds.

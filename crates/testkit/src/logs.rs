@@ -43,17 +43,25 @@ pub struct Logs {
     resources: Vec<Resource>,
     now_unix_nano: i64,
     next_number: i64,
+    /// Threads that `thread.id` names instead of numbers.
+    threads: Option<usize>,
 }
 
 impl Logs {
     /// A generator whose records lie in the minute before `now_unix_nano`.
     pub fn new(seed: u64, now_unix_nano: i64) -> Logs {
-        Logs { random: Random::new(seed), resources: resources(seed), now_unix_nano, next_number: 0 }
+        Logs { random: Random::new(seed), resources: resources(seed), now_unix_nano, next_number: 0, threads: None }
     }
 
     /// Numbers what is made from here on; each thing's number is in its `thread.id`.
     pub fn numbered_from(mut self, number: i64) -> Logs {
         self.next_number = number;
+        self
+    }
+
+    /// Lets `thread.id` name one of so many threads, as real records do, instead of numbering the records.
+    pub fn in_threads(mut self, threads: usize) -> Logs {
+        self.threads = Some(threads);
         self
     }
 
@@ -98,7 +106,10 @@ impl Logs {
     }
 
     fn record(&mut self) -> LogRecord {
-        let number = self.next_number;
+        let number = match self.threads {
+            Some(threads) => self.random.below(threads) as i64,
+            None => self.next_number,
+        };
         self.next_number += 1;
         let time = self.now_unix_nano - (self.random.unit() * 60e9) as i64;
         let (severity_number, severity_text) = match self.random.below(100) {

@@ -83,7 +83,7 @@ pub fn kill_group(leader: u32) -> Result<()> {
 }
 
 /// SIGTERM for one process.
-pub(crate) fn terminate(pid: u32) -> Result<()> {
+pub fn terminate(pid: u32) -> Result<()> {
     let pid = Pid::from_raw(pid as i32).context("0 is no process")?;
     kill_process(pid, Signal::TERM).context("cannot stop the process")
 }

@@ -39,6 +39,8 @@ pub struct Traces {
     resources: Vec<Resource>,
     now_unix_nano: i64,
     next_number: i64,
+    /// Threads that `thread.id` names instead of numbers.
+    threads: Option<usize>,
     current: Option<Current>,
 }
 
@@ -54,12 +56,25 @@ struct Current {
 impl Traces {
     /// A generator whose spans begin in the minute before `now_unix_nano`.
     pub fn new(seed: u64, now_unix_nano: i64) -> Traces {
-        Traces { random: Random::new(seed), resources: resources(seed), now_unix_nano, next_number: 0, current: None }
+        Traces {
+            random: Random::new(seed),
+            resources: resources(seed),
+            now_unix_nano,
+            next_number: 0,
+            threads: None,
+            current: None,
+        }
     }
 
     /// Numbers what is made from here on; each thing's number is in its `thread.id`.
     pub fn numbered_from(mut self, number: i64) -> Traces {
         self.next_number = number;
+        self
+    }
+
+    /// Lets `thread.id` name one of so many threads, as real spans do, instead of numbering the spans.
+    pub fn in_threads(mut self, threads: usize) -> Traces {
+        self.threads = Some(threads);
         self
     }
 
@@ -127,7 +142,10 @@ impl Traces {
         let start = current.start_unix_nano + offset;
         let duration = (self.random.log_normal(15.0, 1.2) / (depth + 1) as f64) as i64;
         let failed = self.random.chance(0.02);
-        let number = self.next_number;
+        let number = match self.threads {
+            Some(threads) => self.random.below(threads) as i64,
+            None => self.next_number,
+        };
         self.next_number += 1;
         let route = *self.random.pick(&ROUTES);
         let span = Span {

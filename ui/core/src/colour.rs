@@ -16,7 +16,7 @@ impl ServiceColours {
     /// Gives every name a slot, in name order, so that two viewers who see the same services agree.
     pub fn assign<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         let mut names: Vec<&str> = names.into_iter().collect();
-        names.sort_unstable();
+        crate::order::sort(&mut names, Ord::cmp);
         for name in names {
             self.slot(name);
         }

@@ -11,13 +11,17 @@
 
 pub mod axis;
 pub mod colour;
+pub mod completion;
 pub mod connect;
+pub mod csv;
 pub mod fields;
 pub mod format;
 pub mod highlight;
 pub mod histogram;
 pub mod ingest;
+pub mod live;
 pub mod logs;
+pub mod metrics;
 pub mod order;
 pub mod params;
 pub mod range;
@@ -27,7 +31,9 @@ pub mod service_map;
 pub mod service_state;
 pub mod severity;
 pub mod sort;
+pub mod sql;
 pub mod state;
 pub mod time_chart;
 pub mod trace;
+pub mod units;
 pub mod window;

@@ -16,6 +16,8 @@ pub struct Scroll {
     node: NodeRef<Div>,
     /// How far it is scrolled, in pixels.
     pub top: RwSignal<f64>,
+    /// How far it is scrolled sideways, in pixels, where its rows are wider than it.
+    pub left: RwSignal<f64>,
     /// Height of what is seen, in pixels.
     pub viewport: RwSignal<f64>,
     /// Height of a row, in pixels.
@@ -25,7 +27,13 @@ pub struct Scroll {
 impl Scroll {
     /// A list that begins at the top.
     pub fn new(row_height: f64) -> Scroll {
-        Scroll { node: NodeRef::new(), top: RwSignal::new(0.0), viewport: RwSignal::new(800.0), row_height }
+        Scroll {
+            node: NodeRef::new(),
+            top: RwSignal::new(0.0),
+            left: RwSignal::new(0.0),
+            viewport: RwSignal::new(800.0),
+            row_height,
+        }
     }
 
     /// Scrolls to so many pixels, once the rows of this change are there.
@@ -93,6 +101,10 @@ pub fn VirtualList(
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         if let Some(element) = target {
             scroll.top.set(f64::from(element.scroll_top()));
+            let left = f64::from(element.scroll_left());
+            if scroll.left.get_untracked() != left {
+                scroll.left.set(left);
+            }
         }
     };
     view! {

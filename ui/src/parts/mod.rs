@@ -1,5 +1,7 @@
 //! Small parts the pages are made of.
 
+pub mod download;
+pub mod editor;
 pub mod fields;
 pub mod icons;
 pub mod list;

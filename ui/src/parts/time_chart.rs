@@ -109,7 +109,7 @@ pub fn TimeChart(
                 {move || chart.get().map(|chart| legend(&chart, step))}
             </header>
             <div class="chart-body">
-                <div class="chart-scale label" aria-hidden="true">{move || chart.get().map(|chart| scale(&chart))}</div>
+                <div class="chart-scale label" aria-hidden="true">{move || chart.get().map(|chart| scale(&chart.plot, &chart.print))}</div>
                 <div class="chart-plot" node_ref=node on:pointerdown=down on:pointerup=up
                     on:pointermove=move |event| { hover.set(Some(share(event.client_x()))); has_pointer.set(true); }
                     on:pointerleave=leave on:pointercancel=move |_| drag.set(None)>
@@ -118,7 +118,7 @@ pub fn TimeChart(
                     {selection}
                     {move || chart.get().filter(|_| has_pointer.get()).and_then(|chart| tooltip(session, &chart, step.get()?))}
                 </div>
-                <div class="chart-axis label" aria-hidden="true">{move || chart.get().map(|chart| clock(session, &chart))}</div>
+                <div class="chart-axis label" aria-hidden="true">{move || chart.get().map(|chart| clock(session, &chart.plot))}</div>
             </div>
         </section>
     }
@@ -142,17 +142,23 @@ fn legend(chart: &Arc<Chart>, step: Memo<Option<usize>>) -> impl IntoView + use<
     })
 }
 
-fn scale(chart: &Chart) -> impl IntoView + use<> {
-    let marks = chart.plot.ticks.iter().map(|value| {
-        let style = format!("top:{:.2}%", chart.plot.y(*value) / HEIGHT * 100.0);
-        view! { <span style=style>{(chart.print)(*value)}</span> }
+/// Values up the side of a plot.
+pub fn scale(plot: &Plot, print: &dyn Fn(f64) -> String) -> impl IntoView + use<> {
+    let marks = plot.ticks.iter().map(|value| {
+        let style = format!("top:{:.2}%", plot.y(*value) / HEIGHT * 100.0);
+        view! { <span style=style>{print(*value)}</span> }
     });
     marks.collect_view()
 }
 
+/// Lines across a plot, as a path.
+pub fn grid(plot: &Plot) -> String {
+    plot.ticks.iter().map(|value| format!("M0 {:.2}H{WIDTH}", plot.y(*value))).collect()
+}
+
 fn lines(title: &str, chart: &Chart) -> impl IntoView + use<> {
     let plot = &chart.plot;
-    let grid: String = plot.ticks.iter().map(|value| format!("M0 {:.2}H{WIDTH}", plot.y(*value))).collect();
+    let grid = grid(plot);
     let lines = chart.lines.iter().map(|line| {
         let area = line.is_filled.then(|| view! { <path class="area" d=plot.area(&line.values)></path> });
         view! { <g class=line.class.clone()>{area}<path class="stroke" d=plot.line(&line.values)></path></g> }
@@ -193,11 +199,12 @@ fn tooltip(session: Session, chart: &Chart, step: usize) -> Option<impl IntoView
     )
 }
 
-fn clock(session: Session, chart: &Chart) -> impl IntoView + use<> {
-    let window = chart.plot.window;
+/// Times along a plot.
+pub fn clock(session: Session, plot: &Plot) -> impl IntoView + use<> {
+    let window = plot.window;
     let offset = session.offset_minutes(window.start);
     let ticks = axis::clock_ticks(window.start, window.end, 6, offset).into_iter().filter_map(|time| {
-        let at = chart.plot.x(time) / WIDTH * 100.0;
+        let at = plot.x(time) / WIDTH * 100.0;
         let words = format::window_end(time, window.length(), window.start, offset);
         // A time so near to an edge would stand out of the chart.
         (at < 96.0).then(|| view! { <span style=format!("left:{at:.3}%")>{words}</span> })

@@ -23,6 +23,8 @@ enum Place {
     Services,
     Service,
     Map,
+    Metrics,
+    Sql,
     Connect,
     Elsewhere,
 }
@@ -37,6 +39,8 @@ impl Place {
             (Some("services"), None) => Place::Services,
             (Some("services"), Some(_)) => Place::Service,
             (Some("map"), None) => Place::Map,
+            (Some("metrics"), None) => Place::Metrics,
+            (Some("sql"), None) => Place::Sql,
             (None | Some("connect"), None) => Place::Connect,
             _ => Place::Elsewhere,
         }
@@ -44,7 +48,7 @@ impl Place {
 
     /// Whether what is shown depends on a time range.
     fn has_range(self) -> bool {
-        matches!(self, Place::Logs | Place::Traces | Place::Services | Place::Service | Place::Map)
+        matches!(self, Place::Logs | Place::Traces | Place::Services | Place::Service | Place::Map | Place::Metrics)
     }
 }
 
@@ -98,6 +102,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let logs_url = Memo::new(move |_| page_url("/logs", session));
     let traces_url = Memo::new(move |_| page_url("/traces", session));
     let services_url = Memo::new(move |_| page_url("/services", session));
+    let metrics_url = Memo::new(move |_| page_url("/metrics", session));
     Shortcuts::add(move |key| match key {
         "g l" => {
             navigator.push(&logs_url.get_untracked());
@@ -109,6 +114,14 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         }
         "g s" => {
             navigator.push(&services_url.get_untracked());
+            true
+        }
+        "g m" => {
+            navigator.push(&metrics_url.get_untracked());
+            true
+        }
+        "g q" => {
+            navigator.push("/sql");
             true
         }
         "g c" => {
@@ -135,6 +148,8 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let on_logs = Signal::derive(move || place.get() == Place::Logs);
     let on_traces = Signal::derive(move || matches!(place.get(), Place::Traces | Place::Trace));
     let on_services = Signal::derive(move || matches!(place.get(), Place::Services | Place::Service | Place::Map));
+    let on_metrics = Signal::derive(move || place.get() == Place::Metrics);
+    let on_sql = Signal::derive(move || place.get() == Place::Sql);
     let on_connect = Signal::derive(move || place.get() == Place::Connect);
     view! {
         <nav class="rail" aria-label="Pages">
@@ -142,6 +157,8 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
             {link(logs_url.into(), "Logs", icons::LOGS, "g l", on_logs)}
             {link(traces_url.into(), "Traces", icons::TRACES, "g t", on_traces)}
             {link(services_url.into(), "Services", icons::SERVICES, "g s", on_services)}
+            {link(metrics_url.into(), "Metrics", icons::METRICS, "g m", on_metrics)}
+            {link(Signal::stored("/sql".to_owned()), "SQL", icons::SQL, "g q", on_sql)}
             <span class="rail-gap"></span>
             {link(Signal::stored("/connect".to_owned()), "Connect", icons::CONNECT, "g c", on_connect)}
             <button type="button" class="rail-link" title="Shortcuts (?)" aria-label="Shortcuts"

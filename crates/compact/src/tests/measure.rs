@@ -136,7 +136,7 @@ fn measure_a_flush() {
         let per_row = |began: u64| (cpu_nanos() - began) as f64 / 1e3 / rows as f64;
         let began = cpu_nanos();
         let rows = TableRows::new(table, parts).expect("fits");
-        let sorted = sort_rows(&rows, &clamp).expect("sorts");
+        let sorted = sort_rows(rows, &clamp).expect("sorts");
         let sort = per_row(began);
         let partition = Partition { tenant: TenantId::default(), table, hour: Hour(1) };
         let batch = sorted.batch(&sorted.hours[0].1).expect("a batch");

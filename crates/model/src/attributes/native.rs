@@ -5,11 +5,25 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value};
 
 use super::parse::Cursor;
-use super::{AnyValue, base64, parse};
+use super::{AnyValue, base64, parse, write_value};
 
-/// The value as the API answers it: bytes as base64 text, NaN and infinities as text, of duplicate keys the last.
+/// Levels of arrays and objects that a native value has at most. Most JSON readers refuse an answer that nests deeper
+/// than 128, and one record must not make a whole answer unreadable.
+pub const NATIVE_DEPTH_MAX: usize = 96;
+
+/// The value as the API answers it: bytes as base64 text, NaN and infinities as text, of duplicate keys the last; what
+/// nests deeper than [`NATIVE_DEPTH_MAX`] as its canonical text.
 pub fn to_native(value: &AnyValue) -> Value {
+    native_at(value, 0)
+}
+
+fn native_at(value: &AnyValue, depth: usize) -> Value {
     match value {
+        AnyValue::Array(_) | AnyValue::KeyValueList(_) if depth >= NATIVE_DEPTH_MAX => {
+            let mut text = String::new();
+            write_value(&mut text, value);
+            Value::String(text)
+        }
         AnyValue::Empty => Value::Null,
         AnyValue::Bool(value) => Value::Bool(*value),
         AnyValue::Int(value) => Value::Number((*value).into()),
@@ -25,11 +39,11 @@ pub fn to_native(value: &AnyValue) -> Value {
             base64::encode(&mut text, bytes);
             Value::String(text)
         }
-        AnyValue::Array(values) => Value::Array(values.iter().map(to_native).collect()),
+        AnyValue::Array(values) => Value::Array(values.iter().map(|value| native_at(value, depth + 1)).collect()),
         AnyValue::KeyValueList(entries) => {
             let mut map = Map::new();
             for (key, value) in entries {
-                map.insert(key.clone(), to_native(value));
+                map.insert(key.clone(), native_at(value, depth + 1));
             }
             Value::Object(map)
         }

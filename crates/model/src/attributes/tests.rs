@@ -125,3 +125,14 @@ fn base64_reads_both_alphabets_padded_or_not() {
     check("A*==", None);
     check("", Some(&[]));
 }
+
+#[test]
+fn deep_values_stay_readable_for_others() {
+    let nested = |depth: usize| (0..depth).fold(Int(1), |inner, _| Array(vec![inner]));
+    for depth in [1, NATIVE_DEPTH_MAX, NATIVE_DEPTH_MAX + 1, DEPTH_MAX] {
+        let answer = to_native(&nested(depth)).to_string();
+        assert_eq!(answer.contains("\"["), depth > NATIVE_DEPTH_MAX, "{depth}");
+        assert_eq!(answer.matches('[').count(), depth, "{depth}");
+        assert!(serde_json::from_str::<serde_json::Value>(&answer).is_ok(), "{depth}");
+    }
+}

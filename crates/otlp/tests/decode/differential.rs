@@ -5,7 +5,9 @@ use model::Signal;
 use otlp::{DecodeLimits, Encoding, TenantBuffer};
 use prost::Message;
 
-use super::{ARRIVAL, generate, json};
+use testkit::random_otlp as generate;
+
+use super::{ARRIVAL, json};
 
 #[test]
 fn protobuf_and_json_give_the_same_rows() {

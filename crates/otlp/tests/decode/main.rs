@@ -2,7 +2,6 @@
 //! of this crate, and rendered as JSON by [`json`].
 
 mod differential;
-mod generate;
 mod json;
 mod json_matrix;
 mod limits;
@@ -15,9 +14,7 @@ mod rows;
 use arrow::array::RecordBatch;
 use model::{Signal, Table};
 use otlp::{Appended, DecodeError, DecodeLimits, Encoding, TenantBuffer};
-
-/// An arrival time.
-const ARRIVAL: i64 = 1_795_289_400_000_000_000;
+use testkit::random_otlp::ARRIVAL;
 
 /// Appends one request to a new buffer and freezes it.
 fn decode(

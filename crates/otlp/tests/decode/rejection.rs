@@ -10,7 +10,9 @@ use otlp::{DecodeError, DecodeLimits, Encoding, RejectReason, TenantBuffer};
 use prost::Message;
 
 use super::rows::{int, text, unsigned};
-use super::{ARRIVAL, batch, decode, generate, protobuf};
+use testkit::random_otlp as generate;
+
+use super::{ARRIVAL, batch, decode, protobuf};
 
 fn metrics(data: Vec<metric::Data>) -> Vec<u8> {
     let metrics =

@@ -7,7 +7,9 @@ use model::Signal;
 use otlp::{DecodeLimits, Encoding, TenantBuffer};
 use prost::Message;
 
-use super::{ARRIVAL, generate, json};
+use testkit::random_otlp as generate;
+
+use super::{ARRIVAL, json};
 
 const TIME: Duration = Duration::from_secs(2);
 

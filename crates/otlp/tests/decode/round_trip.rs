@@ -19,8 +19,10 @@ use otlp::Encoding;
 use prost::Message;
 use schema::{PROMOTED, PromotedType, UNKNOWN_SERVICE};
 
+use testkit::random_otlp as generate;
+
 use super::rows::{Columns, boolean, bytes, double, double_list, int, structs, text, unsigned, unsigned_list};
-use super::{batch, decode, generate};
+use super::{batch, decode};
 
 fn any(value: Any) -> AnyValue {
     let value = match value {

@@ -3,9 +3,10 @@
 //! A reader is made per batch and finds its columns once. Columns that a batch lacks read as absent. Promoted
 //! attributes return to `attributes`, so an answer shows what was sent whether a key has a column or not.
 
-mod columns;
+pub(crate) mod columns;
 mod exemplars;
 mod logs;
+pub(crate) mod promoted;
 mod spans;
 
 pub(crate) use exemplars::ExemplarRows;
@@ -18,10 +19,10 @@ use std::collections::HashMap;
 use api::{Resource, Scope};
 use arrow::array::RecordBatch;
 use model::attributes::{self, AnyValue};
-use schema::{PROMOTED, PromotedType};
 use serde_json::{Map, Value};
 
-use columns::{IntColumn, TextColumn, U32Column};
+use columns::{TextColumn, U32Column};
+use promoted::PromotedColumns;
 
 /// Attributes of a record from their canonical text; of duplicate keys the last. What is no canonical text ends there.
 fn native_attributes(text: &str) -> Map<String, Value> {
@@ -46,16 +47,11 @@ pub(crate) fn double_value(double: f64) -> Value {
     attributes::to_native(&AnyValue::Double(double))
 }
 
-enum PromotedColumn<'a> {
-    Text(TextColumn<'a>),
-    Int(IntColumn<'a>),
-}
-
 /// Attributes, resource and scope: what spans and log records have in common.
 struct Origin<'a> {
     attributes: TextColumn<'a>,
     dropped_attributes: U32Column<'a>,
-    promoted: Vec<(&'static str, PromotedColumn<'a>)>,
+    promoted: PromotedColumns<'a>,
     resource: TextColumn<'a>,
     scope: TextColumn<'a>,
     // Few resources and scopes are shared by many rows: each text is parsed once a batch.
@@ -65,20 +61,10 @@ struct Origin<'a> {
 
 impl<'a> Origin<'a> {
     fn new(batch: &'a RecordBatch) -> Origin<'a> {
-        let promoted = PROMOTED.iter().filter_map(|entry| {
-            batch.column_by_name(entry.column)?;
-            let column = match entry.kind {
-                PromotedType::Int => PromotedColumn::Int(IntColumn::new(batch, entry.column)),
-                PromotedType::Keyword | PromotedType::Text => {
-                    PromotedColumn::Text(TextColumn::new(batch, entry.column))
-                }
-            };
-            Some((entry.key, column))
-        });
         Origin {
             attributes: TextColumn::new(batch, "attributes"),
             dropped_attributes: U32Column::new(batch, "dropped_attributes_count"),
-            promoted: promoted.collect(),
+            promoted: PromotedColumns::new(batch),
             resource: TextColumn::new(batch, "resource"),
             scope: TextColumn::new(batch, "scope"),
             resources: RefCell::default(),
@@ -88,14 +74,8 @@ impl<'a> Origin<'a> {
 
     fn attributes(&self, row: usize) -> Map<String, Value> {
         let mut map = self.attributes.get(row).map(native_attributes).unwrap_or_default();
-        for (key, column) in &self.promoted {
-            let value = match column {
-                PromotedColumn::Text(column) => column.get(row).map(Value::from),
-                PromotedColumn::Int(column) => column.get(row).map(Value::from),
-            };
-            if let Some(value) = value {
-                map.insert((*key).to_owned(), value);
-            }
+        for (key, value) in self.promoted.values(row) {
+            map.insert(key.to_owned(), attributes::to_native(&value));
         }
         map
     }

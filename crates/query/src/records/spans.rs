@@ -1,9 +1,9 @@
 //! Rows of `spans`, with their events and links.
 
 use api::{Event, Link, Span, Status, UnixNano};
-use arrow::array::{Array, AsArray, ListArray, RecordBatch, StructArray};
+use arrow::array::RecordBatch;
 
-use super::columns::{BoolColumn, I32Column, IdColumn, IntColumn, TextColumn, TimeColumn, U32Column};
+use super::columns::{BoolColumn, I32Column, IdColumn, IntColumn, ListColumn, TextColumn, TimeColumn, U32Column};
 use super::{Origin, native_attributes};
 
 /// Reads spans from one batch.
@@ -70,30 +70,13 @@ impl<'a> SpanRows<'a> {
             status: Status { code: self.status_code.get(row).unwrap_or(0), message: self.status_message.text(row) },
             attributes: self.origin.attributes(row),
             dropped_attributes_count: self.origin.dropped_attributes.get(row).unwrap_or(0),
-            events: self.events.rows(row, events),
+            events: self.events.items(row).map(|items| events(&items)).unwrap_or_default(),
             dropped_events_count: self.dropped_events.get(row).unwrap_or(0),
-            links: self.links.rows(row, links),
+            links: self.links.items(row).map(|items| links(&items)).unwrap_or_default(),
             dropped_links_count: self.dropped_links.get(row).unwrap_or(0),
             resource: self.origin.resource(row),
             scope: self.origin.scope(row),
         }
-    }
-}
-
-/// A column of lists of structs.
-struct ListColumn<'a>(Option<&'a ListArray>);
-
-impl<'a> ListColumn<'a> {
-    fn new(batch: &'a RecordBatch, name: &str) -> ListColumn<'a> {
-        ListColumn(batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>()))
-    }
-
-    fn rows<T>(&self, row: usize, read: impl Fn(&RecordBatch) -> Vec<T>) -> Vec<T> {
-        let Some(list) = self.0.filter(|list| list.is_valid(row) && list.value_length(row) > 0) else {
-            return Vec::new();
-        };
-        let items = list.value(row);
-        items.as_any().downcast_ref::<StructArray>().map(|items| read(&RecordBatch::from(items))).unwrap_or_default()
     }
 }
 

@@ -10,7 +10,8 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::Int32Type;
 use catalog::{Catalog, LiveFile, Swap};
 use journal::{CommitDraft, Journal, JournalLimits, Part};
-use model::{Hour, Partition, Table, TenantId, TraceId};
+use model::{Hour, Partition, Table, TenantId, TimeRange, TraceId};
+use store::rollup::{LogRollupBuilder, RollupLimits, SpanRollupBuilder};
 use store::{Layout, Name, ParquetSettings, Sidecar, TraceBloomBuilder};
 
 use crate::{QueryService, QuerySettings};
@@ -40,7 +41,7 @@ pub(super) fn trace_id(number: usize) -> TraceId {
     TraceId(bytes)
 }
 
-fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<DictionaryArray<Int32Type>>())
 }
 
@@ -108,7 +109,7 @@ pub(super) fn logs(count: usize, seed: u64) -> Vec<Log> {
 
 pub(super) fn log_batch(logs: &[Log]) -> RecordBatch {
     let ids = logs.iter().map(|log| log.trace.map(|number| trace_id(number).0));
-    let span_ids = logs.iter().map(|log| log.trace.map(|number| [number as u8 + 1; 8]));
+    let span_ids = logs.iter().map(|log| log.trace.map(|number| [(number as u8).wrapping_add(1); 8]));
     let resource = |log: &Log| match log.service {
         "cart" => r#"{"attributes":{"service.name":"cart","env":"prod","n":"5"}}"#,
         "payment" => r#"{"attributes":{"service.name":"payment","env":"test"}}"#,
@@ -219,7 +220,7 @@ pub(super) fn series_batch() -> RecordBatch {
 }
 
 /// The columns as a batch of the table, all-null ones left out.
-fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let whole = schema::schema(table);
     let kept: Vec<(&str, ArrayRef)> =
         columns.into_iter().filter(|(_, column)| column.null_count() < column.len()).collect();
@@ -310,7 +311,10 @@ impl Folder {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     left.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "tix" || extension == "blm") {
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| ["tix", "blm", "rlp"].iter().any(|kind| extension == *kind))
+                {
                     std::fs::remove_file(path).expect("removed");
                     deleted += 1;
                 }
@@ -329,8 +333,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
         column.and_then(|column| column.get(row)).unwrap_or_default().to_owned()
     };
     let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_any().downcast_ref::<FixedSizeBinaryArray>());
+    let series = batch.column_by_name("series_id").and_then(|ids| ids.as_any().downcast_ref::<UInt64Array>());
     let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    rows.sort_by_key(|row| {
+    rows.sort_by_cached_key(|row| {
         let at = *row as usize;
         let time = times.value(at);
         let bucket = if matches!(table, Table::Logs | Table::Spans) { time / schema::BUCKET_NANOS } else { 0 };
@@ -338,7 +343,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
             (Table::Spans, Some(ids)) => ids.value(at).to_vec(),
             _ => Vec::new(),
         };
-        (bucket, id, texts("service_name", at), time)
+        let series = series.map(|series| (texts("metric", at), series.value(at)));
+        let service = if series.is_none() { texts("service_name", at) } else { String::new() };
+        (bucket, id, series, service, time)
     });
     let rows = arrow::array::UInt32Array::from(rows);
     let batch = take_record_batch(batch, &rows).expect("taken");
@@ -369,5 +376,23 @@ fn sidecars(table: Table, batch: &RecordBatch, times: &[i64]) -> Vec<(Sidecar, V
         builder.push_column(ids.as_any().downcast_ref::<FixedSizeBinaryArray>().expect("ids"));
         made.push((Sidecar::TraceBloom, builder.finish().to_bytes()));
     }
+    made.extend(rollup(table, batch).map(|bytes| (Sidecar::Rollup, bytes)));
     made
+}
+
+fn rollup(table: Table, batch: &RecordBatch) -> Option<Vec<u8>> {
+    let limits = RollupLimits::default();
+    match table {
+        Table::Logs => {
+            let mut builder = LogRollupBuilder::default();
+            builder.push(batch, &TimeRange::ALL);
+            builder.finish(&limits).map(|rollup| rollup.to_bytes())
+        }
+        Table::Spans => {
+            let mut builder = SpanRollupBuilder::default();
+            builder.push(batch);
+            Some(builder.finish(&limits).to_bytes())
+        }
+        _ => None,
+    }
 }

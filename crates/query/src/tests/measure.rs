@@ -5,7 +5,7 @@ use std::time::Instant;
 use model::{Table, TenantId, TimeRange};
 
 use super::fixture::{Folder, log_batch, logs, span_batch, spans, trace_id};
-use crate::{LogHistogram, LogSearch, QueryService, TraceSearch};
+use crate::{LogHistogram, LogSearch, QueryService, ServiceMapSearch, ServiceSearch, TraceSearch};
 
 async fn time<T>(what: &str, ask: impl AsyncFn() -> T) {
     let mut times = Vec::new();
@@ -37,7 +37,9 @@ async fn questions(service: &QueryService) {
     time("traces", async || service.search_traces(&tenant, TraceSearch::default()).await.expect("an answer")).await;
     let errors = TraceSearch { errors_only: true, ..TraceSearch::default() };
     time("traces with errors", async || service.search_traces(&tenant, errors.clone()).await.expect("an answer")).await;
-    time("services", async || service.services(&tenant, TimeRange::ALL).await.expect("an answer")).await;
+    time("services", async || service.services(&tenant, ServiceSearch::default()).await.expect("an answer")).await;
+    let map = ServiceMapSearch::default();
+    time("service map", async || service.service_map(&tenant, map.clone()).await.expect("an answer")).await;
     for query in ["select count(*) from logs", "select service_name, count(*) from logs group by 1"] {
         let request = || api::SqlRequest { query: query.into(), limit: None };
         time(query, async || service.sql(&tenant, request()).await.expect("an answer")).await;

@@ -7,7 +7,7 @@ use model::{Table, TenantId, TimeRange};
 
 use super::fixture::{Folder, NOW, SECOND, SpanRow, exemplar_batch, log_batch, logs, series_batch};
 use super::fixture::{span_batch, spans, trace_id};
-use crate::{QueryService, TraceSearch};
+use crate::{QueryService, ServiceSearch, TraceSearch};
 
 /// A folder with spans and logs in two files and the journal, exemplars in a file.
 async fn folder(all: &[SpanRow]) -> Folder {
@@ -145,7 +145,7 @@ async fn traces_are_listed_newest_first_each_once() {
 async fn services_are_counted() {
     let all = spans(300, 2);
     let folder = folder(&all).await;
-    let answer = folder.service().services(&TenantId::default(), TimeRange::ALL).await.expect("an answer");
+    let answer = folder.service().services(&TenantId::default(), ServiceSearch::default()).await.expect("an answer");
     assert_eq!(answer.services.iter().map(|service| service.span_count).sum::<u64>() as usize, all.len());
     assert_eq!(answer.services.iter().map(|service| service.log_count).sum::<u64>(), 4_000);
     for service in &answer.services {
@@ -154,7 +154,8 @@ async fn services_are_counted() {
         assert!(service.last_seen_unix_nano.0 >= NOW);
     }
     let range = TimeRange::new(NOW + 100 * SECOND, NOW + 200 * SECOND);
-    let part = folder.service().services(&TenantId::default(), range).await.expect("an answer");
+    let part =
+        folder.service().services(&TenantId::default(), ServiceSearch { range, steps: 0 }).await.expect("an answer");
     let inside = all.iter().filter(|span| range.contains(span.start)).count();
     assert_eq!(part.services.iter().map(|service| service.span_count).sum::<u64>() as usize, inside);
 }

@@ -13,6 +13,7 @@ use ingest::ExportError;
 pub(super) mod code {
     pub(in crate::ingest_edge) const INVALID_ARGUMENT: i32 = 3;
     pub(in crate::ingest_edge) const DEADLINE_EXCEEDED: i32 = 4;
+    pub(in crate::ingest_edge) const NOT_FOUND: i32 = 5;
     pub(in crate::ingest_edge) const RESOURCE_EXHAUSTED: i32 = 8;
     pub(in crate::ingest_edge) const UNIMPLEMENTED: i32 = 12;
     pub(in crate::ingest_edge) const INTERNAL: i32 = 13;
@@ -46,6 +47,8 @@ pub(super) enum EdgeError {
     NotFound,
     #[error("method not allowed: use POST")]
     Method,
+    #[error("no service of this name; OTLP's three are served")]
+    UnknownService,
 }
 
 impl EdgeError {
@@ -59,7 +62,7 @@ impl EdgeError {
             EdgeError::MediaType | EdgeError::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             EdgeError::Stalled => StatusCode::REQUEST_TIMEOUT,
             EdgeError::Deadline => StatusCode::GATEWAY_TIMEOUT,
-            EdgeError::NotFound | EdgeError::Unimplemented(_) => StatusCode::NOT_FOUND,
+            EdgeError::NotFound | EdgeError::Unimplemented(_) | EdgeError::UnknownService => StatusCode::NOT_FOUND,
             EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -72,6 +75,7 @@ impl EdgeError {
             EdgeError::TooLarge(_) => code::RESOURCE_EXHAUSTED,
             EdgeError::Stalled | EdgeError::Deadline => code::DEADLINE_EXCEEDED,
             EdgeError::Framing(_) => code::INTERNAL,
+            EdgeError::UnknownService => code::NOT_FOUND,
             EdgeError::Coding(_) | EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::Method => {
                 code::UNIMPLEMENTED
             }

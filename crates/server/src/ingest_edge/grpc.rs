@@ -10,18 +10,21 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use base64::Engine;
+// Without padding, as gRPC writes binary metadata.
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use http_body_util::{BodyExt, Full};
 use model::Signal;
 use otlp::Encoding;
 
-use super::body::{export, inflate, read_grpc};
+use super::body::{Received, export, inflate, read_grpc};
 use super::counters::{Outcome, Protocol};
 use super::error::EdgeError;
 use super::http_edge::outcome;
 use super::media::{self, CODINGS, Coding};
-use super::{Edge, base64, tenant_header};
+use super::{Edge, tenant_header};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -38,6 +41,7 @@ pub(super) async fn serve(edge: &Edge, request: Request) -> Response {
         return answer;
     }
     let deadline = timeout(request.headers());
+    let is_counted = request.uri().path() != HEALTH;
     let called = match deadline {
         Some(deadline) => {
             let called = tokio::time::timeout(deadline, call(edge, request)).await;
@@ -45,20 +49,27 @@ pub(super) async fn serve(edge: &Edge, request: Request) -> Response {
         }
         None => call(edge, request).await,
     };
+    if is_counted {
+        let outcome = called.as_ref().map_or_else(outcome, |_| Outcome::Stored);
+        edge.settings.counters.count(Protocol::Grpc, outcome);
+    }
+    called.map_or_else(|error| failure(&error), |message| success(&message))
+}
+
+/// The method of gRPC's own health service that load balancers and probes call.
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+async fn call(edge: &Edge, request: Request) -> Result<Bytes, EdgeError> {
+    let called = check(&request)?;
+    let message = read_message(edge, request).await?;
     match called {
-        Ok(message) => {
-            edge.settings.counters.count(Protocol::Grpc, Outcome::Stored);
-            success(&message)
-        }
-        Err(error) => {
-            edge.settings.counters.count(Protocol::Grpc, outcome(&error));
-            failure(&error)
-        }
+        Called::Export(signal) => export(edge, signal, Encoding::Protobuf, message).await,
+        Called::Health => health(edge, &message.bytes),
     }
 }
 
-async fn call(edge: &Edge, request: Request) -> Result<Bytes, EdgeError> {
-    let signal = check(&request)?;
+/// The one message of a call, inflated.
+async fn read_message(edge: &Edge, request: Request) -> Result<Received, EdgeError> {
     let headers = request.headers();
     let coding = media::coding(headers.get(GRPC_ENCODING)).map_err(EdgeError::Coding)?;
     let message = read_grpc(edge, request.into_body()).await?;
@@ -69,12 +80,32 @@ async fn call(edge: &Edge, request: Request) -> Result<Bytes, EdgeError> {
         }
         (true, named) => named,
     };
-    let received = inflate(edge, coding, message.received).await?;
-    export(edge, signal, Encoding::Protobuf, received).await
+    inflate(edge, coding, message.received).await
 }
 
-/// The signal of a call that can be taken at all.
-fn check(request: &Request) -> Result<Signal, EdgeError> {
+/// `HealthCheckResponse { status }` to `HealthCheckRequest { service }`: SERVING (1) while exports are taken in,
+/// NOT_SERVING (2) otherwise. The empty name means the whole server.
+fn health(edge: &Edge, request: &[u8]) -> Result<Bytes, EdgeError> {
+    let service = match request {
+        [] => "",
+        [0x0a, length, name @ ..] if name.len() == usize::from(*length) => str::from_utf8(name).unwrap_or("?"),
+        _ => "?",
+    };
+    let is_known = |signal: &str| service == format!("opentelemetry.proto.collector.{signal}");
+    if !service.is_empty() && !EXPORT_SERVICES.into_iter().any(|(name, _)| is_known(name)) {
+        return Err(EdgeError::UnknownService);
+    }
+    Ok(Bytes::from_static(if edge.ingest.ready() { &[0x08, 1] } else { &[0x08, 2] }))
+}
+
+/// What a call asks for.
+enum Called {
+    Export(Signal),
+    Health,
+}
+
+/// What is called, where it can be taken at all.
+fn check(request: &Request) -> Result<Called, EdgeError> {
     let format = media::grpc_format(request.headers()).unwrap_or_default();
     if !(format.is_empty() || format.eq_ignore_ascii_case("proto")) {
         return Err(EdgeError::Unimplemented("messages must be protobuf".to_owned()));
@@ -91,13 +122,19 @@ fn check(request: &Request) -> Result<Signal, EdgeError> {
     })
 }
 
-fn method(path: &str) -> Option<Signal> {
-    match path {
-        "/opentelemetry.proto.collector.trace.v1.TraceService/Export" => Some(Signal::Traces),
-        "/opentelemetry.proto.collector.logs.v1.LogsService/Export" => Some(Signal::Logs),
-        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Some(Signal::Metrics),
-        _ => None,
+/// Services with an `Export`, behind `opentelemetry.proto.collector.`.
+const EXPORT_SERVICES: [(&str, Signal); 3] = [
+    ("trace.v1.TraceService", Signal::Traces),
+    ("logs.v1.LogsService", Signal::Logs),
+    ("metrics.v1.MetricsService", Signal::Metrics),
+];
+
+fn method(path: &str) -> Option<Called> {
+    if path == HEALTH {
+        return Some(Called::Health);
     }
+    let service = path.strip_prefix("/opentelemetry.proto.collector.")?.strip_suffix("/Export")?;
+    EXPORT_SERVICES.into_iter().find(|(name, _)| *name == service).map(|(_, signal)| Called::Export(signal))
 }
 
 /// The `grpc-timeout` of a call: up to eight digits and a unit.
@@ -139,10 +176,10 @@ fn failure(error: &EdgeError) -> Response {
     }
     let retry_info = error.retry_after_seconds().map(retry_info);
     let details = status_details(error.grpc_code(), &message, retry_info.as_deref());
-    if let Ok(value) = HeaderValue::from_str(&base64::encode(&details)) {
+    if let Ok(value) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(&details)) {
         headers.insert(GRPC_STATUS_DETAILS, value);
     }
-    if let Some(Ok(value)) = retry_info.map(|info| HeaderValue::from_str(&base64::encode(&info))) {
+    if let Some(Ok(value)) = retry_info.map(|info| HeaderValue::from_str(&STANDARD_NO_PAD.encode(&info))) {
         headers.insert(RETRY_INFO, value);
     }
     answer

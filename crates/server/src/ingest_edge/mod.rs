@@ -5,7 +5,6 @@
 //! under the byte budget, inflates it and hands it to `ingest` (`body`), and in one enum of what can go wrong
 //! (`error`).
 
-mod base64;
 mod body;
 mod cors;
 mod counters;

@@ -8,10 +8,12 @@
 mod guard;
 mod handlers;
 mod health;
+mod metric_handlers;
 mod metrics;
 mod ndjson;
 mod parameters;
 mod problem;
+mod services;
 mod ui_files;
 
 use std::path::PathBuf;
@@ -85,7 +87,16 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
-    read(paths::SERVICES, &["start", "end"]),
+    read(paths::SERVICES, &["start", "end", "steps"]),
+    read(paths::SERVICE, &["start", "end", "steps"]),
+    read(paths::OPERATIONS, &["start", "end", "limit", "steps"]),
+    read(paths::SERVICE_MAP, &["start", "end", "service"]),
+    read(paths::METRICS, &["query", "service", "start", "end", "limit"]),
+    read(paths::METRICS_SERIES, &["metric", "type", "filter", "start", "end", "limit"]),
+    read(
+        paths::METRICS_RANGE,
+        &["metric", "type", "start", "end", "step", "function", "quantile", "group_by", "filter", "exemplars", "limit"],
+    ),
     Route { method: "post", path: paths::SQL, parameters: &[] },
     read(paths::INGEST, &[]),
     read(paths::OPENAPI, &[]),
@@ -126,7 +137,13 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
         paths::TRACES => get(handlers::traces),
         paths::LOGS => get(handlers::logs),
         paths::LOGS_HISTOGRAM => get(handlers::histogram),
-        paths::SERVICES => get(handlers::services),
+        paths::SERVICES => get(services::services),
+        paths::SERVICE => get(services::service),
+        paths::OPERATIONS => get(services::operations),
+        paths::SERVICE_MAP => get(services::service_map),
+        paths::METRICS => get(metric_handlers::metrics),
+        paths::METRICS_SERIES => get(metric_handlers::series),
+        paths::METRICS_RANGE => get(metric_handlers::range),
         paths::SQL => post(handlers::sql),
         paths::INGEST => get(handlers::ingest),
         paths::OPENAPI => get(openapi),

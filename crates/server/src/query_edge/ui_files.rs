@@ -22,7 +22,7 @@ pub(crate) struct UiFile {
 pub(crate) static FILES: &[UiFile] = &include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
 /// First path segments of the UI's pages.
-pub(crate) const PAGES: [&str; 13] = [
+pub(crate) const PAGES: [&str; 14] = [
     "",
     "logs",
     "traces",
@@ -32,6 +32,7 @@ pub(crate) const PAGES: [&str; 13] = [
     "service-map",
     "map",
     "explore",
+    "metrics",
     "sql",
     "connect",
     "status",

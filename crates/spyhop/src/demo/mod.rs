@@ -9,7 +9,7 @@ mod gauges;
 mod journey;
 mod payload;
 mod random;
-mod sender;
+pub(crate) mod sender;
 mod shop;
 
 use std::collections::VecDeque;

@@ -19,9 +19,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Sends to one endpoint.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     client: Client<HttpConnector, Full<Bytes>>,
     endpoint: String,
+}
+
+/// What became of a request in the end.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Stored; the answer's body.
+    Taken(String),
+    /// Refused for good; status and words.
+    Refused(String),
 }
 
 /// What an answer asks for.
@@ -33,7 +42,7 @@ enum Verdict {
 }
 
 impl Sender {
-    pub(super) fn new(endpoint: &str) -> Result<Sender, Failure> {
+    pub(crate) fn new(endpoint: &str) -> Result<Sender, Failure> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let uri: Option<Uri> = endpoint.parse().ok();
         if uri.is_none_or(|uri| uri.scheme_str() != Some("http") || uri.host().is_none()) {
@@ -50,26 +59,37 @@ impl Sender {
 
     /// Sends one request until it is taken.
     pub(super) async fn send(&self, path: &str, body: Vec<u8>) -> Result<(), Failure> {
+        match self.deliver(path, body).await? {
+            Delivery::Taken(_) => Ok(()),
+            Delivery::Refused(said) => {
+                Err(Failure::new(format!("{}{path} refused the shop's telemetry: {said}", self.endpoint)))
+            }
+        }
+    }
+
+    /// Sends one request until it is taken or refused.
+    ///
+    /// # Errors
+    /// The server is away, or asks to wait, for longer than patience lasts.
+    pub(crate) async fn deliver(&self, path: &str, body: Vec<u8>) -> Result<Delivery, Failure> {
         let body = Bytes::from(body);
         let begun = tokio::time::Instant::now();
         loop {
-            let (verdict, said) = match self.try_send(path, body.clone()).await {
-                Ok((status, retry_after, text)) => (verdict(status, retry_after), format!("{status} {text}")),
-                Err(reason) => (Verdict::Again(PAUSE), reason),
+            let (wait, said) = match self.try_send(path, body.clone()).await {
+                Ok((status, retry_after, text)) => match verdict(status, retry_after) {
+                    Verdict::Taken => return Ok(Delivery::Taken(text)),
+                    Verdict::Refused => return Ok(Delivery::Refused(format!("{status} {text}"))),
+                    Verdict::Again(wait) => (wait, format!("{status} {text}")),
+                },
+                Err(reason) => (PAUSE, reason),
             };
-            match verdict {
-                Verdict::Taken => return Ok(()),
-                Verdict::Again(wait) if begun.elapsed() < PATIENCE => tokio::time::sleep(wait).await,
-                Verdict::Again(_) => {
-                    return Err(Failure::new(format!(
-                        "{} took nothing for a minute ({said}): is 'spyhop serve' running?",
-                        self.endpoint
-                    )));
-                }
-                Verdict::Refused => {
-                    return Err(Failure::new(format!("{}{path} refused the shop's telemetry: {said}", self.endpoint)));
-                }
+            if begun.elapsed() >= PATIENCE {
+                return Err(Failure::new(format!(
+                    "{} took nothing for a minute ({said}): is 'spyhop serve' running?",
+                    self.endpoint
+                )));
             }
+            tokio::time::sleep(wait).await;
         }
     }
 

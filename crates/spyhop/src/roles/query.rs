@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use query::{QueryLimits, QueryService, QuerySettings, SqlLimits};
+use query::{MetricLimits, QueryLimits, QueryService, QuerySettings, SqlLimits};
 use server::status::RoleStatus;
 use server::{QueryEdge, query_router, serve};
 use store::Layout;
@@ -72,6 +72,12 @@ fn query_settings(settings: &Settings, cores: usize) -> QuerySettings {
             concurrent_max: query.running_max,
             wall: query.time_max,
             sql: SqlLimits { rows_max: query.rows_max, ..SqlLimits::default() },
+            metrics: MetricLimits {
+                bytes_max: query.metric_bytes_max,
+                series_max: query.metric_series_max,
+                look_back: query.metric_look_back,
+                ..MetricLimits::default()
+            },
             ..QueryLimits::default()
         },
     }

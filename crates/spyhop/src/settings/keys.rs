@@ -63,7 +63,22 @@ pub(crate) static KEYS: &[Key] = &[
     key("query.time_max", Kind::Duration, "30s", "longest query, waiting included"),
     key("query.running_max", Kind::Count, "8", "queries running at once; more wait"),
     key("query.rows_max", Kind::Count, "10000", "most rows of a SQL answer"),
-    key("compact.retention", Kind::Duration, "30d", "how far before its arrival a record's time is believed"),
+    key("query.metric_bytes_max", Kind::Bytes, "128MiB", "memory of one question about metrics"),
+    key("query.metric_series_max", Kind::Count, "100000", "most series of one metric that a question looks at"),
+    key(
+        "query.metric_look_back",
+        Kind::Duration,
+        "5m",
+        "how far apart two points of a series may be and still belong together",
+    ),
+    key("compact.retention", Kind::Duration, "30d", "how long records are kept, by their own time"),
+    key("compact.retention_logs", Kind::OptionalDuration, "", "how long log records are kept, where it differs"),
+    key("compact.retention_traces", Kind::OptionalDuration, "", "how long spans are kept, where it differs"),
+    key("compact.retention_metrics", Kind::OptionalDuration, "", "how long metric points are kept, where it differs"),
+    key("compact.close_after", Kind::Duration, "10m", "how long after its end an hour's small files are merged"),
+    key("compact.final_rows", Kind::Count, "131072", "rows from which on a file is never merged again"),
+    key("compact.merge_bytes_max", Kind::Bytes, "128MiB", "most bytes, decoded, of the files that one merge reads"),
+    key("compact.merge_files_max", Kind::Count, "64", "most files that one merge reads"),
 ];
 
 #[cfg(test)]

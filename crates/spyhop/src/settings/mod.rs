@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) ingest: IngestSettings,
     pub(crate) journal: JournalSettings,
     pub(crate) query: QuerySettings,
-    pub(crate) retention: Duration,
+    pub(crate) compact: CompactSettings,
 }
 
 /// Where OTLP comes in.
@@ -86,6 +86,21 @@ pub(crate) struct QuerySettings {
     pub(crate) time_max: Duration,
     pub(crate) running_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) metric_bytes_max: usize,
+    pub(crate) metric_series_max: usize,
+    pub(crate) metric_look_back: Duration,
+}
+
+/// Bounds on compaction, and how long records are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CompactSettings {
+    pub(crate) retention_logs: Duration,
+    pub(crate) retention_traces: Duration,
+    pub(crate) retention_metrics: Duration,
+    pub(crate) close_after: Duration,
+    pub(crate) final_rows: u64,
+    pub(crate) merge_bytes_max: u64,
+    pub(crate) merge_files_max: usize,
 }
 
 impl Settings {
@@ -134,8 +149,26 @@ impl Settings {
                 time_max: read.duration("query.time_max"),
                 running_max: read.count("query.running_max"),
                 rows_max: read.count("query.rows_max"),
+                metric_bytes_max: read.memory("query.metric_bytes_max"),
+                metric_series_max: read.count("query.metric_series_max"),
+                metric_look_back: read.duration("query.metric_look_back"),
             },
-            retention: read.duration("compact.retention"),
+            compact: CompactSettings::new(&read),
+        }
+    }
+}
+
+impl CompactSettings {
+    fn new(read: &Reader<'_>) -> CompactSettings {
+        let all = read.duration("compact.retention");
+        CompactSettings {
+            retention_logs: read.optional_duration("compact.retention_logs").unwrap_or(all),
+            retention_traces: read.optional_duration("compact.retention_traces").unwrap_or(all),
+            retention_metrics: read.optional_duration("compact.retention_metrics").unwrap_or(all),
+            close_after: read.duration("compact.close_after"),
+            final_rows: read.count("compact.final_rows") as u64,
+            merge_bytes_max: read.bytes("compact.merge_bytes_max"),
+            merge_files_max: read.count("compact.merge_files_max"),
         }
     }
 }
@@ -150,6 +183,10 @@ impl Reader<'_> {
 
     fn duration(&self, name: &str) -> Duration {
         values::duration(self.0.text(name)).unwrap_or_default()
+    }
+
+    fn optional_duration(&self, name: &str) -> Option<Duration> {
+        values::duration(self.0.text(name))
     }
 
     fn bytes(&self, name: &str) -> u64 {
@@ -217,6 +254,19 @@ mod tests {
         for key in keys::KEYS {
             assert!(source.contains(&format!("(\"{}\")", key.name)), "{} is never read", key.name);
         }
+    }
+
+    #[test]
+    fn retention_of_a_signal_is_that_of_all_unless_it_is_set() {
+        let days = |file: &str| {
+            let inputs = Inputs { file: Some((PathBuf::from("f"), file.to_owned())), ..Inputs::default() };
+            let settings = Settings::new(&Resolved::new(inputs).expect("valid")).compact;
+            [settings.retention_logs, settings.retention_traces, settings.retention_metrics]
+                .map(|kept| kept.as_secs() / 86_400)
+        };
+        assert_eq!(days(""), [30, 30, 30]);
+        assert_eq!(days("compact.retention = '7d'\ncompact.retention_metrics = '90d'"), [7, 7, 90]);
+        assert_eq!(days("[compact]\nretention_logs = '2d'\nretention_traces = ''"), [2, 30, 30]);
     }
 
     #[test]

@@ -186,7 +186,7 @@ pub fn LogsPage() -> impl IntoView {
     };
     provide_context(context);
     let rows = use_query_latest::<LogSearchAnswer>(
-        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::PAGE_ROWS, None))),
+        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::FIRST_ROWS, None))),
         fetch::decode,
     );
     let histogram = use_query_latest::<HistogramAnswer>(
@@ -391,10 +391,8 @@ fn use_panel_record(context: LogsContext) -> Memo<Option<ArcRecord>> {
             let panel = panel.get()?;
             context.filled_by.get()?;
             let window = Window { start: panel.time, end: panel.time.saturating_add(1) };
-            in_list.with(Option::is_none).then(|| Ask {
-                url: requests::logs("", window, requests::PAGE_ROWS, None),
-                kept_age_max: f64::INFINITY,
-            })
+            let url = requests::logs("", window, requests::PAGE_ROWS, None);
+            in_list.with(Option::is_none).then(|| Ask::kept(url, f64::INFINITY))
         },
         fetch::decode,
     );

@@ -1,4 +1,4 @@
-//! Random messages with every field of OTLP set now and then.
+//! Random messages with every field of OTLP set now and then, the same for the same generator.
 
 use fastrand::Rng;
 use opentelemetry_proto::tonic::common::v1::{
@@ -15,7 +15,8 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, TracesData};
 
-use super::ARRIVAL;
+/// Times of the records lie in the hours before this one, in Unix nanoseconds.
+pub const ARRIVAL: i64 = 1_795_289_400_000_000_000;
 
 const KEYS: &[&str] = &[
     "http.request.method",
@@ -99,6 +100,7 @@ fn some<T>(rng: &mut Rng, max: usize, mut make: impl FnMut(&mut Rng) -> T) -> Ve
     (0..rng.usize(..=max)).map(|_| make(rng)).collect()
 }
 
+/// A value of any kind, nested a few levels deep.
 pub fn any_value(rng: &mut Rng, depth: usize) -> AnyValue {
     let value = match rng.u8(..if depth < 3 { 12 } else { 9 }) {
         0 => None,
@@ -118,6 +120,7 @@ fn key_value(rng: &mut Rng, depth: usize) -> KeyValue {
     KeyValue { key, value: Some(any_value(rng, depth)), key_strindex: 0 }
 }
 
+/// Up to eight attributes, keys twice among them.
 pub fn attributes(rng: &mut Rng) -> Vec<KeyValue> {
     some(rng, 8, |rng| key_value(rng, 0))
 }
@@ -186,6 +189,7 @@ fn span(rng: &mut Rng) -> Span {
     }
 }
 
+/// Spans.
 pub fn traces(rng: &mut Rng) -> TracesData {
     let scope_spans =
         |rng: &mut Rng| ScopeSpans { scope: scope(rng), spans: some(rng, 4, span), schema_url: text(rng) };
@@ -213,6 +217,7 @@ fn log_record(rng: &mut Rng) -> LogRecord {
     }
 }
 
+/// Log records.
 pub fn logs(rng: &mut Rng) -> LogsData {
     let scope_logs =
         |rng: &mut Rng| ScopeLogs { scope: scope(rng), log_records: some(rng, 4, log_record), schema_url: text(rng) };
@@ -334,6 +339,7 @@ fn metric(rng: &mut Rng) -> Metric {
     Metric { name: text(rng), description: text(rng), unit: text(rng), metadata: attributes(rng), data }
 }
 
+/// Metrics of every kind.
 pub fn metrics(rng: &mut Rng) -> MetricsData {
     let scope_metrics =
         |rng: &mut Rng| ScopeMetrics { scope: scope(rng), metrics: some(rng, 3, metric), schema_url: text(rng) };
