@@ -14,6 +14,8 @@ pub const NODE_HEIGHT: f64 = 46.0;
 const LAYER_GAP: f64 = 72.0;
 /// Room between two nodes of a layer.
 const NODE_GAP: f64 = 22.0;
+/// Room between two edges that pass a layer.
+const BEND_GAP: f64 = 8.0;
 /// Room a bend takes.
 const BEND_HEIGHT: f64 = 6.0;
 /// Times nodes move towards their neighbours, to and fro.
@@ -96,7 +98,12 @@ fn place_alone(out: &mut Layout, alone: &[usize]) {
 /// The middle of every point, from the top: as near to its neighbours as the order and the room between points allow.
 fn heights(layers: &Layers, nodes: usize) -> Vec<f64> {
     let half = |point: usize| if point < nodes { NODE_HEIGHT / 2.0 } else { BEND_HEIGHT / 2.0 };
-    let apart = |above: usize, below: usize| half(above) + half(below) + NODE_GAP;
+    let gap = |above: usize, below: usize| match (above < nodes, below < nodes) {
+        (true, true) => NODE_GAP,
+        (false, false) => BEND_GAP,
+        _ => (NODE_GAP + BEND_GAP) / 2.0,
+    };
+    let apart = |above: usize, below: usize| half(above) + half(below) + gap(above, below);
     let mut y = vec![0.0; layers.before.len()];
     for points in &layers.order {
         for pair in points.windows(2) {

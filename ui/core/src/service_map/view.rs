@@ -3,7 +3,7 @@
 use super::layout::{Layout, NODE_HEIGHT, NODE_WIDTH, Place};
 
 /// Smallest and largest zoom.
-const SCALES: (f64, f64) = (0.2, 2.5);
+const SCALES: (f64, f64) = (0.12, 2.5);
 /// Largest zoom that fitting chooses: a few nodes need not fill the page.
 const FIT_SCALE_MAX: f64 = 1.15;
 /// Room kept free around a fitted drawing.

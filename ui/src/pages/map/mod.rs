@@ -77,6 +77,11 @@ impl MapContext {
 pub fn MapPage() -> impl IntoView {
     let session = Session::get();
     session.title.set("Services".to_owned());
+    // The heading is that of the table, so that the switch beside it stays where it is; the tab says which it is.
+    Effect::new(move |_| {
+        session.title.track();
+        document().set_title("Service map – Spyhop");
+    });
     let search = use_location().search;
     let state = Memo::new(move |_| search.with(|search| MapState::parse(search)));
     let run = use_run(move || {

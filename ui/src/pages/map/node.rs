@@ -34,6 +34,12 @@ pub fn node(canvas: Canvas, picture: &Picture, index: usize) -> impl IntoView + 
         true => format!("node slot-{}", canvas.context.session.slot(&node.name)),
         false => format!("node {kind}"),
     };
+    // What is read out begins with what is seen, word by word: whoever speaks to the page says what they see.
+    let name = format::cut(&node.name, NAME_CHARACTERS_MAX);
+    let whole = (name != node.name).then(|| node.name.clone());
+    let failed = share.map_or_else(String::new, |share| format!(", {} errors", red::share_words(share)));
+    let seen = whole.iter().chain([&name, &numbers]).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let label = format!("{seen}, {kind}{failed}");
     let is_near = move || canvas.near.with(|near| near.as_ref().is_none_or(|(_, near)| near.contains(&index)));
     let is_focus = Memo::new(move |_| canvas.near.with(|near| near.as_ref().is_some_and(|(at, _)| *at == index)));
     let on_keydown = move |event: leptos::ev::KeyboardEvent| {
@@ -56,13 +62,13 @@ pub fn node(canvas: Canvas, picture: &Picture, index: usize) -> impl IntoView + 
             class:on=move || is_focus.get() data-testid="map-node" role="button"
             transform=format!("translate({:.1} {:.1})", place.x, place.y)
             aria-pressed=move || is_focus.get().to_string()
-            aria-label=format!("{}, {kind}: {}", node.name, red::words(&node.red, window))
+            aria-label=label
             tabindex=move || if canvas.cursor.get() == index { "0" } else { "-1" }
             on:pointerdown=move |event| event.stop_propagation() on:click=move |_| canvas.choose(index)
             on:focus=move |_| canvas.cursor.set(index) on:keydown=on_keydown>
-            <title>{node.name.clone()}</title>
+            {whole.map(|whole| view! { <title>{whole}</title>" " })}
             {shape(&node.kind)}
-            <text class="node-name" x="14" y="18">{format::cut(&node.name, NAME_CHARACTERS_MAX)}</text>
+            <text class="node-name" x="14" y="18">{name}</text>" "
             <text class="node-numbers" x="14" y="34">{numbers}</text>
             {share.filter(|share| *share > 0.0).map(error_bar)}
         </g>
