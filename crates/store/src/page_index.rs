@@ -272,14 +272,16 @@ mod tests {
 
     #[test]
     fn rows_of_both_lists() {
-        let check = |left: &[Range<usize>], right: &[Range<usize>], expect: &[Range<usize>]| {
-            assert_eq!(intersection(left, right), expect, "{left:?} {right:?}");
-            assert_eq!(intersection(right, left), expect, "{right:?} {left:?}");
+        let ranges = |pairs: &[(usize, usize)]| pairs.iter().map(|(start, end)| *start..*end).collect::<Vec<_>>();
+        let check = |left: &[(usize, usize)], right: &[(usize, usize)], expect: &[(usize, usize)]| {
+            let (left, right, expect) = (ranges(left), ranges(right), ranges(expect));
+            assert_eq!(intersection(&left, &right), expect, "{left:?} {right:?}");
+            assert_eq!(intersection(&right, &left), expect, "{right:?} {left:?}");
         };
-        check(&[0..10, 20..30], &[5..25], &[5..10, 20..25]);
-        check(&[0..10], &[10..20], &[]);
-        check(&[], &[0..5], &[]);
-        check(&[0..5, 7..9], &[0..5, 5..8], &[0..5, 7..8]);
-        check(&[2..4], &[0..1, 3..9], &[3..4]);
+        check(&[(0, 10), (20, 30)], &[(5, 25)], &[(5, 10), (20, 25)]);
+        check(&[(0, 10)], &[(10, 20)], &[]);
+        check(&[], &[(0, 5)], &[]);
+        check(&[(0, 5), (7, 9)], &[(0, 5), (5, 8)], &[(0, 5), (7, 8)]);
+        check(&[(2, 4)], &[(0, 1), (3, 9)], &[(3, 4)]);
     }
 }

@@ -114,6 +114,9 @@ fn counted(rollup: &OperationRollup) -> Counted {
     counted
 }
 
+/// Spans, and time and row of the newest.
+type Newest = (u64, Option<(i64, usize)>);
+
 #[test]
 fn operations_and_instances_are_those_of_the_rows() {
     for (count, seed) in [(1, 2), (300, 3), (3_000, 4)] {
@@ -121,7 +124,7 @@ fn operations_and_instances_are_those_of_the_rows() {
         let rollup = rollup(&rows, 700, &RollupLimits::default());
         let operations = rollup.operations().expect("few operations");
         let mut expect = Counted::new();
-        let mut by_host: BTreeMap<(String, i64), (u64, Option<(i64, usize)>)> = BTreeMap::new();
+        let mut by_host: BTreeMap<(String, i64), Newest> = BTreeMap::new();
         for (at, row) in rows.iter().enumerate() {
             let kind = if (0..=5).contains(&row.kind) { row.kind } else { 0 };
             let is_call = matches!(kind, 2 | 5) || row.parent.is_none();
