@@ -9,6 +9,7 @@ mod compat;
 mod e2e;
 mod faults;
 mod settings;
+mod stdout;
 
 /// What a test returns, so that `?` is enough.
 type TestResult = anyhow::Result<()>;

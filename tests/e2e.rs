@@ -1,6 +1,7 @@
-//! Real clients from end to end: a Python app, and a browser.
+//! Real clients from end to end: Python apps, and a browser.
 
 mod python_app;
+mod stdout_twin;
 mod ui;
 
 use std::env;
