@@ -65,7 +65,11 @@ async fn check_trace(client: &Client, id: &str) -> TestResult {
     assert_eq!(printed.attributes["order.item"], "teapot");
     assert_eq!(printed.attributes["box"]["padding"][1], "straw", "{:?}", printed.attributes);
     let span = answer.spans.iter().find(|span| named(&span.resource, "packing")).context("no span")?;
-    assert_eq!(printed.span_id.as_deref(), Some(span.span_id.as_str()), "the line belongs to the span it was printed in");
+    assert_eq!(
+        printed.span_id.as_deref(),
+        Some(span.span_id.as_str()),
+        "the line belongs to the span it was printed in"
+    );
     let call = answer.spans.iter().find(|other| Some(&other.span_id) == span.parent_span_id.as_ref());
     assert!(call.is_some_and(|call| named(&call.resource, "storefront")), "context travelled");
     Ok(())

@@ -47,7 +47,8 @@ async fn the_exit_code_is_the_apps() -> TestResult {
 async fn signals_reach_the_app_and_its_last_words_are_kept() -> TestResult {
     let server = Server::start(ServerSettings::default()).await?;
     for (signal, code) in [("TERM", 7), ("INT", 7), ("HUP", 7), ("USR1", 7)] {
-        let script = format!("trap 'echo last words at {signal}; exit 7' {signal}; echo ready; while :; do sleep 0.05; done");
+        let script =
+            format!("trap 'echo last words at {signal}; exit 7' {signal}; echo ready; while :; do sleep 0.05; done");
         let mut child = start(&server, &["exec", "--", "sh", "-c", &script])?;
         let mut stdout = BufReader::new(child.stdout.take().context("no stdout")?);
         let mut line = String::new();
@@ -78,7 +79,8 @@ async fn traces_of_both_streams_are_one_record_each() -> TestResult {
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(record(&client, java).await?.attributes["exception.type"], "java.lang.IllegalStateException");
     assert_eq!(record(&client, python).await?.attributes["log.iostream"], "stderr");
-    let others = client.sql_count("select count(*) from logs where body = '2026-11-21 19:30:00,000 INFO other'").await?;
+    let others =
+        client.sql_count("select count(*) from logs where body = '2026-11-21 19:30:00,000 INFO other'").await?;
     assert_eq!(others, 12);
     assert_eq!(client.sql_count("select count(*) from logs").await?, 14);
     Ok(())

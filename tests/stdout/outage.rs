@@ -45,7 +45,8 @@ async fn a_killed_server_loses_nothing_and_repeats_nothing() -> TestResult {
 async fn a_loss_above_the_bound_is_counted_and_said() -> TestResult {
     let mut server = Server::start(ServerSettings::default()).await?;
     let client = server.client();
-    let arguments = ["pipe", "--quiet", "--spool-bytes", "256KiB", "--retry-wait-max", "300ms", "--grace", "30s", "--summary"];
+    let arguments =
+        ["pipe", "--quiet", "--spool-bytes", "256KiB", "--retry-wait-max", "300ms", "--grace", "30s", "--summary"];
     let mut child = start(&server, &arguments)?;
     let mut stdin = child.stdin.take().context("no stdin")?;
     write_lines(&mut stdin, 0..1_000).await?;
@@ -68,14 +69,15 @@ async fn a_loss_above_the_bound_is_counted_and_said() -> TestResult {
 
     let total = client.sql_count("select count(*) from logs").await?;
     let told = client.sql("select body from logs where event_name = 'spyhop.records_dropped'").await?;
-    let dropped: i64 = told
-        .rows
-        .iter()
-        .filter_map(|row| row[0].as_str()?.split(' ').next()?.parse::<i64>().ok())
-        .sum();
+    let dropped: i64 = told.rows.iter().filter_map(|row| row[0].as_str()?.split(' ').next()?.parse::<i64>().ok()).sum();
     assert!(dropped > 1_000, "{told:?}");
-    assert_eq!(total - told.rows.len() as i64 + dropped, i64::from(lines) + 1_000, "every line is stored or counted: {said}");
-    let newest = client.sql_count(&format!("select count(*) from logs where body like 'noise {} %'", lines - 1)).await?;
+    assert_eq!(
+        total - told.rows.len() as i64 + dropped,
+        i64::from(lines) + 1_000,
+        "every line is stored or counted: {said}"
+    );
+    let newest =
+        client.sql_count(&format!("select count(*) from logs where body like 'noise {} %'", lines - 1)).await?;
     assert_eq!(newest, 1, "the newest are kept");
     assert!(said.contains("log records were dropped: "), "{said}");
     Ok(())

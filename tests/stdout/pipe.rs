@@ -46,7 +46,8 @@ async fn lines_of_every_kind_pass_on_and_are_found() -> TestResult {
     let python = record(&client, "2026-11-21 19:30:02,500 - shop - ERROR - in python's form").await;
     // The trace follows an error, so it is that error's.
     assert!(python.is_err());
-    let python = record(&client, &format!("2026-11-21 19:30:02,500 - shop - ERROR - in python's form\n{trace}")).await?;
+    let python =
+        record(&client, &format!("2026-11-21 19:30:02,500 - shop - ERROR - in python's form\n{trace}")).await?;
     assert_eq!(python.severity_number, 17);
     assert_eq!(python.attributes["exception.type"], "ValueError");
     assert_eq!(python.attributes["exception.message"], "no card");

@@ -162,7 +162,8 @@ fn said(status: StatusCode, body: &[u8]) -> String {
         (2, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(str::to_owned),
         _ => None,
     });
-    let text = message.or_else(|| std::str::from_utf8(body).ok().map(|text| text.trim().to_owned())).unwrap_or_default();
+    let text =
+        message.or_else(|| std::str::from_utf8(body).ok().map(|text| text.trim().to_owned())).unwrap_or_default();
     match text.is_empty() {
         true => status.to_string(),
         false => format!("{status}: {}", shortened(&text)),

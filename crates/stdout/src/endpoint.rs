@@ -62,9 +62,11 @@ impl Endpoint {
             add_headers("--header", pair, &mut headers)?;
         }
         let first = |names: [&str; 2]| names.iter().find_map(|name| named(name));
-        let compression = flags.compression.clone().map(|text| ("--compression".to_owned(), text)).or_else(|| {
-            first(["OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"])
-        });
+        let compression = flags
+            .compression
+            .clone()
+            .map(|text| ("--compression".to_owned(), text))
+            .or_else(|| first(["OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"]));
         let gzip = match compression {
             None => true,
             Some((_, text)) if text.eq_ignore_ascii_case("gzip") => true,
@@ -90,7 +92,8 @@ fn parse(origin: &str, endpoint: &str, path: &str) -> Result<Uri, StdoutError> {
     if uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
         return Err(StdoutError::Tls { origin: origin.to_owned(), endpoint: endpoint.to_owned() });
     }
-    let fine = uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none();
+    let fine =
+        uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none();
     fine.then_some(uri).ok_or_else(wrong)
 }
 
@@ -144,7 +147,11 @@ mod tests {
         let flag = |endpoint: &str| EndpointFlags { endpoint: Some(endpoint.to_owned()), ..EndpointFlags::default() };
         check(flag("localhost:4318"), &[], &["--endpoint", "localhost:4318", "http://127.0.0.1:4318"]);
         check(flag("https://x"), &[], &["TLS", "https://x"]);
-        check(EndpointFlags::default(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x")], &["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+        check(
+            EndpointFlags::default(),
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x")],
+            &["OTEL_EXPORTER_OTLP_ENDPOINT"],
+        );
         check(EndpointFlags::default(), &[("OTEL_EXPORTER_OTLP_HEADERS", "a b=c")], &["'a b'"]);
         check(EndpointFlags::default(), &[("OTEL_EXPORTER_OTLP_COMPRESSION", "br")], &["'br'", "gzip"]);
         check(EndpointFlags::default(), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")], &["'soon'", "milliseconds"]);
@@ -165,6 +172,8 @@ mod tests {
         assert_eq!(endpoint.headers["authorization"], "Bearer abc");
         assert!(!endpoint.gzip);
         assert_eq!(endpoint.timeout, Some(Duration::from_millis(250)));
-        assert!(resolve(EndpointFlags::default(), &[]).is_ok_and(|endpoint| endpoint.gzip && endpoint.timeout.is_none()));
+        assert!(
+            resolve(EndpointFlags::default(), &[]).is_ok_and(|endpoint| endpoint.gzip && endpoint.timeout.is_none())
+        );
     }
 }

@@ -37,7 +37,8 @@ pub(crate) fn split_python(line: &str) -> Option<(&str, &str)> {
     };
     let dotted = kind.contains('.');
     let mut letters = kind.bytes();
-    let begins_well = letters.next().is_some_and(|byte| byte.is_ascii_uppercase() || (dotted && byte.is_ascii_alphabetic()));
+    let begins_well =
+        letters.next().is_some_and(|byte| byte.is_ascii_uppercase() || (dotted && byte.is_ascii_alphabetic()));
     let is_name = kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'<' | b'>'));
     let is_level = crate::severity::of_name(kind).is_some();
     (begins_well && is_name && !is_level && !kind.ends_with('.') && !kind.contains("..")).then_some((kind, message))
@@ -136,8 +137,14 @@ mod tests {
     #[test]
     fn type_and_message() {
         let check = |text: &str, expect: Option<(&str, &str)>| assert_eq!(of_stack(text), expect, "{text}");
-        check("Traceback (most recent call last):\n  File \"x\", line 1\nValueError: bad: very", Some(("ValueError", "bad: very")));
-        check("Traceback (most recent call last):\n  File \"x\", line 1\nKeyboardInterrupt", Some(("KeyboardInterrupt", "")));
+        check(
+            "Traceback (most recent call last):\n  File \"x\", line 1\nValueError: bad: very",
+            Some(("ValueError", "bad: very")),
+        );
+        check(
+            "Traceback (most recent call last):\n  File \"x\", line 1\nKeyboardInterrupt",
+            Some(("KeyboardInterrupt", "")),
+        );
         check(
             "Traceback (most recent call last):\n  File \"x\"\nKeyError: 'a'\n\nDuring handling of the above exception, \
              another exception occurred:\n\nTraceback (most recent call last):\n  File \"y\"\napp.errors.Refused: no",
@@ -158,17 +165,29 @@ mod tests {
         );
         check("java.lang.NullPointerException\n\tat a.B.c(B.java:1)", Some(("java.lang.NullPointerException", "")));
         check("com.shop.OutOfStock: teapot\n\tat a.B.c(B.java:1)", Some(("com.shop.OutOfStock", "teapot")));
-        check("2026-11-21 10:00:00 ERROR a.B - failed: java.io.IOException: disk\n\tat", Some(("java.io.IOException", "disk")));
-        check("Unhandled exception. System.InvalidOperationException: no\n   at X", Some(("System.InvalidOperationException", "no")));
+        check(
+            "2026-11-21 10:00:00 ERROR a.B - failed: java.io.IOException: disk\n\tat",
+            Some(("java.io.IOException", "disk")),
+        );
+        check(
+            "Unhandled exception. System.InvalidOperationException: no\n   at X",
+            Some(("System.InvalidOperationException", "no")),
+        );
         check(
             "/app/x.js:3\n    throw new TypeError('x');\n    ^\n\nTypeError: x is not a function\n    at f (/app/x.js:3:1)",
             Some(("TypeError", "x is not a function")),
         );
         check("Error [ERR_SOCKET]: closed\n    at x", Some(("Error", "closed")));
         check("panic: boom\n\ngoroutine 1 [running]:\nmain.main()", Some(("panic", "boom")));
-        check("fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:", Some(("fatal error", "all goroutines are asleep - deadlock!")));
+        check(
+            "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:",
+            Some(("fatal error", "all goroutines are asleep - deadlock!")),
+        );
         check("thread 'main' panicked at src/main.rs:2:5:\nboom\nnote: run with", Some(("panic", "boom")));
-        check("thread 'main' panicked at src/main.rs:2:5:\nassertion `left == right` failed\n  left: 1\n right: 2", Some(("panic", "assertion `left == right` failed\n  left: 1\n right: 2")));
+        check(
+            "thread 'main' panicked at src/main.rs:2:5:\nassertion `left == right` failed\n  left: 1\n right: 2",
+            Some(("panic", "assertion `left == right` failed\n  left: 1\n right: 2")),
+        );
         check("thread 'main' panicked at 'boom, really', src/main.rs:2:5", Some(("panic", "boom, really")));
         check("nothing of the kind: here", None);
         check("", None);

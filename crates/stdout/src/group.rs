@@ -161,7 +161,10 @@ impl Grouper {
             // A frame without its exception belongs to the trace that was interrupted, if there is one.
             let orphan = open.stack == Stack::None
                 && open.facts.severity_number < severity::ERROR
-                && self.suspended.as_ref().is_some_and(|trace| { let mut probe = trace.stack; probe.continues(text, 0, true, || false) });
+                && self.suspended.as_ref().is_some_and(|trace| {
+                    let mut probe = trace.stack;
+                    trace.has_room(bytes, &self.limits) && probe.continues(text, 0, true, || false)
+                });
             let mut head = || {
                 read_facts = true;
                 facts.read(text, clock);

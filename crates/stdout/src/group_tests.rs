@@ -52,7 +52,8 @@ fn a_trace_is_one_record() {
 
 #[test]
 fn python() {
-    let chained = format!("{PYTHON}\n\nDuring handling of the above exception, another exception occurred:\n\n{PYTHON}");
+    let chained =
+        format!("{PYTHON}\n\nDuring handling of the above exception, another exception occurred:\n\n{PYTHON}");
     check(&chained, &[&chained]);
     let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"x\", line 1\n  | ExceptionGroup: two (2 \
                  sub-exceptions)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------";
@@ -64,8 +65,14 @@ fn python() {
     let sql = "Traceback (most recent call last):\n  File \"x\"\nsqlalchemy.exc.OperationalError: no table\n[SQL: select 1]\n(Background on this error at: x)";
     check(&format!("{sql}\nafter"), &[sql, "after"]);
     // An INFO line says nothing of a trace that follows.
-    check(&format!("2026-11-21 19:30:00,716 INFO shop up\n{PYTHON}"), &["2026-11-21 19:30:00,716 INFO shop up", PYTHON]);
-    check("Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt\nbye", &["Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt", "bye"]);
+    check(
+        &format!("2026-11-21 19:30:00,716 INFO shop up\n{PYTHON}"),
+        &["2026-11-21 19:30:00,716 INFO shop up", PYTHON],
+    );
+    check(
+        "Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt\nbye",
+        &["Traceback (most recent call last):\n  File \"x\"\nKeyboardInterrupt", "bye"],
+    );
 }
 
 #[test]
@@ -92,14 +99,21 @@ fn go_and_rust() {
     check(fault, &[fault]);
     let assertion = "thread 'main' panicked at src/a.rs:2:5:\nassertion `left == right` failed\n  left: 1\n right: 2\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
     check(&format!("{assertion}\nafter"), &[assertion, "after"]);
-    let returned = "Error: cannot start\n\nCaused by:\n    0: cannot open x\n    1: No such file or directory (os error 2)";
+    let returned =
+        "Error: cannot start\n\nCaused by:\n    0: cannot open x\n    1: No such file or directory (os error 2)";
     check(&format!("{returned}\nafter"), &[returned, "after"]);
-    check("thread 'main' panicked at src/a.rs:2:5:\n2026-11-21 19:30:00 INFO x", &["thread 'main' panicked at src/a.rs:2:5:", "2026-11-21 19:30:00 INFO x"]);
+    check(
+        "thread 'main' panicked at src/a.rs:2:5:\n2026-11-21 19:30:00 INFO x",
+        &["thread 'main' panicked at src/a.rs:2:5:", "2026-11-21 19:30:00 INFO x"],
+    );
 }
 
 #[test]
 fn indented_lines_belong_to_their_first() {
-    check("info: Microsoft.Hosting[14]\n      Now listening on: http://x\nnext", &["info: Microsoft.Hosting[14]\n      Now listening on: http://x", "next"]);
+    check(
+        "info: Microsoft.Hosting[14]\n      Now listening on: http://x\nnext",
+        &["info: Microsoft.Hosting[14]\n      Now listening on: http://x", "next"],
+    );
     check("{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}\nnext", &["{\n  \"a\": 1,\n  \"b\": [\n    2\n  ]\n}", "next"]);
     check("first\n\n  indented later", &["first", "  indented later"]);
     check("first\n  2026-11-21 19:30:00 INFO x", &["first", "  2026-11-21 19:30:00 INFO x"]);

@@ -176,7 +176,8 @@ fn in_brackets(text: &str) -> Option<([u8; 16], [u8; 8])> {
 mod tests {
     use super::*;
 
-    const TRACE: [u8; 16] = [0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36];
+    const TRACE: [u8; 16] =
+        [0x4b, 0xf9, 0x2f, 0x35, 0x77, 0xb3, 0x4d, 0xa6, 0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36];
     const SPAN: [u8; 8] = [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7];
 
     #[test]
@@ -225,7 +226,10 @@ mod tests {
         check("trace.id=4bf92f3577b34da6a3ce929d0e0e4736,span.id=00f067aa0ba902b7", both);
         check("[shop,4bf92f3577b34da6a3ce929d0e0e4736,00f067aa0ba902b7] m", both);
         check("[main] [4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7] c.e.Shop : m", both);
-        check("traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", (Some(TRACE), Some(SPAN), Some(1)));
+        check(
+            "traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            (Some(TRACE), Some(SPAN), Some(1)),
+        );
         check("trace_id=4bf92f3577b34da6a3ce929d0e0e4736", (Some(TRACE), None, None));
         check("trace_id=0 span_id=0", (None, None, None));
         check("span_id=00f067aa0ba902b7", (None, None, None));

@@ -197,8 +197,10 @@ impl Writer {
         if *severity_number > 0 {
             self.draft.severity(*severity_number, severity_text);
         }
-        if group.stack.is_trace() && group.stack.severity_number() > self.draft.severity_number.max(severity::WARN) {
-            self.draft.severity_number = group.stack.severity_number();
+        // A trace without a level is an error, and a panic is one whatever it calls itself.
+        let of_trace = group.stack.severity_number();
+        if group.is_joined() && group.stack.is_trace() && (*severity_number == 0 || of_trace == severity::FATAL) {
+            self.draft.severity_number = of_trace;
         }
         if self.draft.trace_id.is_none() {
             let (trace_id, span_id, flags) = ids::in_text(&self.id_finder, text);

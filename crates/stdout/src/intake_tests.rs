@@ -33,7 +33,10 @@ fn bodies(input: &[u8]) -> Vec<String> {
 #[test]
 fn formats_may_be_mixed() {
     let input = b"plain\n{\"msg\":\"json\",\"level\":\"info\"}\nlevel=warn msg=logfmt a=1\n\n  \nERROR:root:bad\n{broken\n[1,2]\n\"text\"\n";
-    assert_eq!(bodies(input), ["'plain'", "'json'", "'logfmt'", "'ERROR:root:bad'", "'{broken'", "'[1,2]'", "'\"text\"'"]);
+    assert_eq!(
+        bodies(input),
+        ["'plain'", "'json'", "'logfmt'", "'ERROR:root:bad'", "'{broken'", "'[1,2]'", "'\"text\"'"]
+    );
     let severities: Vec<i32> =
         records_of(ReadOptions::default(), &[input]).iter().map(|record| record.severity_number).collect();
     assert_eq!(severities, [0, 9, 13, 17, 0, 0, 0]);
@@ -45,7 +48,8 @@ fn every_record_says_its_stream_and_when_it_was_read() {
     let observed: Vec<i64> = records.iter().map(|record| record.observed_time_unix_nano as i64 - NOW).collect();
     assert_eq!(observed, [0, 1, 2, 3], "lines read at once keep their order");
     for record in records {
-        let stream = record.attributes.iter().find(|pair| pair.key == "log.iostream").map(|pair| show(pair.value.as_ref()));
+        let stream =
+            record.attributes.iter().find(|pair| pair.key == "log.iostream").map(|pair| show(pair.value.as_ref()));
         assert_eq!(stream.as_deref(), Some("'stderr'"));
         assert_eq!(record.time_unix_nano, 0, "arrival is no time of the line's own");
     }
@@ -53,7 +57,15 @@ fn every_record_says_its_stream_and_when_it_was_read() {
 
 #[test]
 fn the_text_of_a_plain_line_stays_as_it_is() {
-    for line in ["  indented", "tab\there ", "a \"quoted\" {brace", "\u{1b}[32mINFO\u{1b}[0m up", "10%\r20%\r30%", "nul\0byte", "é😀"] {
+    for line in [
+        "  indented",
+        "tab\there ",
+        "a \"quoted\" {brace",
+        "\u{1b}[32mINFO\u{1b}[0m up",
+        "10%\r20%\r30%",
+        "nul\0byte",
+        "é😀",
+    ] {
         assert_eq!(bodies(format!("{line}\n").as_bytes()), [format!("'{line}'")]);
     }
     let colored = b"\x1b[2m2026-11-21T19:30:00Z\x1b[0m \x1b[31mERROR\x1b[0m bad\n";
@@ -85,12 +97,11 @@ fn structured_lines_without_a_message_are_their_own_text() {
 
 #[test]
 fn long_lines_come_in_parts() {
-    let options = ReadOptions { limits: LineLimits { line_bytes_max: 8, ..LineLimits::default() }, ..ReadOptions::default() };
+    let options =
+        ReadOptions { limits: LineLimits { line_bytes_max: 8, ..LineLimits::default() }, ..ReadOptions::default() };
     let records = records_of(options, &[b"short\nERROR: a long one\nlast\n"]);
-    let shown: Vec<(String, i32, Vec<String>)> = records
-        .iter()
-        .map(|record| (show(record.body.as_ref()), record.severity_number, attributes(record)))
-        .collect();
+    let shown: Vec<(String, i32, Vec<String>)> =
+        records.iter().map(|record| (show(record.body.as_ref()), record.severity_number, attributes(record))).collect();
     let part = |number: u32| vec![format!("line.part={number}")];
     assert_eq!(
         shown,
@@ -133,11 +144,7 @@ fn traces_have_severity_and_exception() {
         (21, ""),
         &["exception.type='panic'", "exception.message='boom'"],
     );
-    check(
-        "Error: bad\n    at f (/x.js:1:1)",
-        (17, "Error"),
-        &["exception.type='Error'", "exception.message='bad'"],
-    );
+    check("Error: bad\n    at f (/x.js:1:1)", (17, "Error"), &["exception.type='Error'", "exception.message='bad'"]);
 }
 
 #[test]

@@ -128,12 +128,16 @@ impl Reader<'_, '_> {
         }
         let text = &self.line[start..self.at];
         let token = match integral {
-            true => text.parse().map(Token::Int).or_else(|error| {
-                use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-                matches!(error.kind(), PosOverflow | NegOverflow)
-                    .then(|| Token::Text(source_range(start, self.at)))
-                    .ok_or(error)
-            }).ok()?,
+            true => text
+                .parse()
+                .map(Token::Int)
+                .or_else(|error: std::num::ParseIntError| {
+                    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+                    matches!(error.kind(), PosOverflow | NegOverflow)
+                        .then(|| Token::Text(source_range(start, self.at)))
+                        .ok_or(error)
+                })
+                .ok()?,
             false => Token::Double(text.parse().ok()?),
         };
         self.tape.tokens.push(token);
@@ -266,9 +270,29 @@ mod tests {
     #[test]
     fn what_is_no_object() {
         for line in [
-            "", "{", "}", "[]", "1", "\"a\"", "null", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{\"a\":1} x",
-            "{\"a\":1}{\"b\":2}", "{\"a\":tru}", "{\"a\":\"x}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":-}",
-            "{\"a\":1.2.3}", "{\"a\":[1,]}", "{\"a\":\"\\", "{'a':1}", "{\"a\":\"\\u+123\"}",
+            "",
+            "{",
+            "}",
+            "[]",
+            "1",
+            "\"a\"",
+            "null",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{\"a\":1} x",
+            "{\"a\":1}{\"b\":2}",
+            "{\"a\":tru}",
+            "{\"a\":\"x}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\u12\"}",
+            "{\"a\":-}",
+            "{\"a\":1.2.3}",
+            "{\"a\":[1,]}",
+            "{\"a\":\"\\",
+            "{'a':1}",
+            "{\"a\":\"\\u+123\"}",
         ] {
             check(line, None);
         }

@@ -6,8 +6,7 @@
 use crate::tape::{Tape, TextRange, Token};
 
 /// Keys that make two pairs a log line.
-const TELLING: [&str; 10] =
-    ["level", "lvl", "severity", "msg", "message", "time", "ts", "timestamp", "at", "trace_id"];
+const TELLING: [&str; 10] = ["level", "lvl", "severity", "msg", "message", "time", "ts", "timestamp", "at", "trace_id"];
 
 /// Reads the line; false where it is no logfmt.
 pub(crate) fn read(line: &str, tape: &mut Tape) -> bool {
@@ -194,8 +193,17 @@ mod tests {
     #[test]
     fn what_is_no_logfmt() {
         for line in [
-            "", "hello", "a=b", "a=b c=d", "started with a=b c=d level=info", "a=b rest of it", "=x level=info",
-            "level=info msg=\"unclosed", "url=http://x?a=b", "key=\"a\"b level=info", "x=y z",
+            "",
+            "hello",
+            "a=b",
+            "a=b c=d",
+            "started with a=b c=d level=info",
+            "a=b rest of it",
+            "=x level=info",
+            "level=info msg=\"unclosed",
+            "url=http://x?a=b",
+            "key=\"a\"b level=info",
+            "x=y z",
         ] {
             check(line, None);
         }

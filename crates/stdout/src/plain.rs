@@ -147,7 +147,9 @@ impl Facts {
     /// `PHP Warning:  message`, perhaps behind a time.
     fn php(&mut self, text: &str) {
         let Some((before, rest)) = text.split_once("PHP ").filter(|(before, _)| before.len() < 48) else { return };
-        let Some((kind, _)) = rest.split_once(": ").filter(|_| before.is_empty() || before.ends_with("] ")) else { return };
+        let Some((kind, _)) = rest.split_once(": ").filter(|_| before.is_empty() || before.ends_with("] ")) else {
+            return;
+        };
         let number = match kind {
             "Notice" => 10,
             "Warning" | "Deprecated" => severity::WARN,
@@ -194,7 +196,8 @@ struct Word<'a> {
 impl Word<'_> {
     /// `[warn]`, `(warn)`, `<warn>`, `|warn|`, and `[core:warn]`.
     fn in_brackets(&self) -> bool {
-        matches!(self.before, Some(b'[' | b'(' | b'<' | b'|' | b':')) && matches!(self.after, Some(b']' | b')' | b'>' | b'|'))
+        matches!(self.before, Some(b'[' | b'(' | b'<' | b'|' | b':'))
+            && matches!(self.after, Some(b']' | b')' | b'>' | b'|'))
     }
 
     fn ends(&self) -> bool {
@@ -253,7 +256,10 @@ impl Search<'_, '_> {
             }
             let digits = word.text.bytes().all(|byte| byte.is_ascii_digit());
             numbers = if digits { numbers + 1 } else { 0 };
-            let meta = word.text.len() == 1 || word.text.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'#' | b'$' | b'@'));
+            let meta = word.text.len() == 1
+                || word.text.bytes().any(|byte| {
+                    byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'/' | b'_' | b'#' | b'$' | b'@')
+                });
             free_words += usize::from(!meta && depth == 0);
             since_time = since_time.saturating_add(1);
             words += 1;
@@ -306,7 +312,10 @@ impl Search<'_, '_> {
             Trust::Level if is_capitals(text) => free_words <= usize::from(is_timed),
             Trust::Level => word.in_brackets() || since_time == 0 || before_colon,
             Trust::LevelInCapitals => {
-                is_capitals(text) && (word.in_brackets() || (word.after == Some(b':') && free_words <= 1 && words > 0) || since_time == 0)
+                is_capitals(text)
+                    && (word.in_brackets()
+                        || (word.after == Some(b':') && free_words <= 1 && words > 0)
+                        || since_time == 0)
             }
             Trust::LevelInBrackets => word.in_brackets(),
             Trust::None => false,
@@ -317,9 +326,10 @@ impl Search<'_, '_> {
     /// Android's letter after two numbers, Redis' sign after the time, and a capital letter in brackets.
     fn letter_or_sign(&self, word: &Word<'_>, since_time: usize, numbers: usize) -> Option<u8> {
         let [sign] = word.text.as_bytes() else { return None };
-        let redis = since_time == 0 && self.head.split_once(':').is_some_and(|(process, role)| {
-            process.bytes().all(|byte| byte.is_ascii_digit()) && role.starts_with(|c: char| c.is_ascii_uppercase())
-        });
+        let redis = since_time == 0
+            && self.head.split_once(':').is_some_and(|(process, role)| {
+                process.bytes().all(|byte| byte.is_ascii_digit()) && role.starts_with(|c: char| c.is_ascii_uppercase())
+            });
         let android = since_time == 2 && numbers == 2 && word.after == Some(b' ');
         match sign {
             b'.' if redis => Some(5),
@@ -372,7 +382,10 @@ fn is_android_tag(text: &str) -> bool {
     let Some((tag, rest)) = text.split_once('(') else { return false };
     let Some((process, rest)) = rest.split_once(')') else { return false };
     let process = process.trim_start();
-    !tag.contains(' ') && !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with(':')
+    !tag.contains(' ')
+        && !process.is_empty()
+        && process.bytes().all(|byte| byte.is_ascii_digit())
+        && rest.starts_with(':')
 }
 
 fn is_capitals(word: &str) -> bool {

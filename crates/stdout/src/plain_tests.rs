@@ -35,11 +35,19 @@ fn python() {
 #[test]
 fn java_and_friends() {
     check("2026-11-21 19:30:00.250  INFO 7 --- [           main] c.e.Shop : up", Some(250 * MILLI), (9, "INFO"));
-    check("2026-11-21T19:30:00.250Z  WARN 7 --- [shop] [nio-8080-exec-1] c.e.Shop : x", Some(250 * MILLI), (13, "WARN"));
+    check(
+        "2026-11-21T19:30:00.250Z  WARN 7 --- [shop] [nio-8080-exec-1] c.e.Shop : x",
+        Some(250 * MILLI),
+        (13, "WARN"),
+    );
     check("19:30:00.250 [http-nio-8080-exec-1] ERROR c.e.Shop - failed", None, (17, "ERROR"));
     check("2026-11-21 19:30:00,250 [main] DEBUG c.e.Shop - x", Some(250 * MILLI), (5, "DEBUG"));
     check("21-Nov-2026 19:30:00.250 SEVERE [main] org.apache.X failed", Some(250 * MILLI), (17, "SEVERE"));
-    check("2026-11-21 19:30:00,250 - INFO  [QuorumPeer:FastLeaderElection@774] - Notification", Some(250 * MILLI), (9, "INFO"));
+    check(
+        "2026-11-21 19:30:00,250 - INFO  [QuorumPeer:FastLeaderElection@774] - Notification",
+        Some(250 * MILLI),
+        (9, "INFO"),
+    );
     check("[2026-11-21 19:30:00,250] ERROR bad (kafka.server.KafkaServer)", Some(250 * MILLI), (17, "ERROR"));
     check("INFO  [2026-11-21 19:30:00,250] io.dropwizard: up", Some(250 * MILLI), (9, "INFO"));
     check("261121 193000 148 INFO dfs.DataNode$PacketResponder: x", Some(0), (9, "INFO"));
@@ -76,7 +84,11 @@ fn servers() {
     check("10.0.0.1 - - [21/Nov/2026:19:30:00 +0000] \"GET / HTTP/1.1\" 404 12", Some(0), (13, ""));
     check("10.0.0.1 - - [21/Nov/2026:19:30:00 +0000] \"GET / HTTP/1.1\" 503 12", Some(0), (17, ""));
     check("2026-11-21 19:30:00.250 UTC [7] LOG:  database system is ready", Some(250 * MILLI), (9, "LOG"));
-    check("2026-11-21 19:30:00.250 UTC [7] mia@shop ERROR:  relation \"x\" does not exist", Some(250 * MILLI), (17, "ERROR"));
+    check(
+        "2026-11-21 19:30:00.250 UTC [7] mia@shop ERROR:  relation \"x\" does not exist",
+        Some(250 * MILLI),
+        (17, "ERROR"),
+    );
     check("2026-11-21T19:30:00.250000Z 0 [Warning] [MY-010068] [Server] x", Some(250 * MILLI), (13, "Warning"));
     check("2026-11-21T19:30:00.250000Z 0 [Note] [MY-010068] x", Some(250 * MILLI), (9, "Note"));
     check("7:M 21 Nov 2026 19:30:00.250 * Ready to accept connections", Some(250 * MILLI), (10, "*"));

@@ -115,12 +115,12 @@ impl Pump {
 
     /// Waits until there is something to read, the app has ended, or so many nanoseconds have passed.
     fn wait(&self, nanos: Option<i64>, ending: bool) -> Wake {
-        let nanos = if ending { Some(nanos.map_or(LAST_WORDS_NANOS, |nanos| nanos.min(LAST_WORDS_NANOS))) } else { nanos };
+        let nanos =
+            if ending { Some(nanos.map_or(LAST_WORDS_NANOS, |nanos| nanos.min(LAST_WORDS_NANOS))) } else { nanos };
         // poll counts in whole nanoseconds here; a millisecond more saves waking up twice.
-        let timeout = nanos.map(|nanos| nanos.saturating_add(1_000_000)).map(|nanos| Timespec {
-            tv_sec: nanos / 1_000_000_000,
-            tv_nsec: nanos % 1_000_000_000,
-        });
+        let timeout = nanos
+            .map(|nanos| nanos.saturating_add(1_000_000))
+            .map(|nanos| Timespec { tv_sec: nanos / 1_000_000_000, tv_nsec: nanos % 1_000_000_000 });
         let mut watched = [
             PollFd::from_borrowed_fd(self.input.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.ending.0.as_fd(), PollFlags::IN),

@@ -15,11 +15,23 @@ const ENVIRONMENT: &str = "deployment.environment.name";
 
 /// Attributes and the variables that name them, in the spellings that manifests use.
 const DOWNWARD: &[(&str, &[&str])] = &[
-    ("k8s.pod.name", &["POD_NAME", "K8S_POD_NAME", "MY_POD_NAME", "KUBERNETES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"]),
-    ("k8s.pod.uid", &["POD_UID", "K8S_POD_UID", "MY_POD_UID", "KUBERNETES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"]),
+    (
+        "k8s.pod.name",
+        &["POD_NAME", "K8S_POD_NAME", "MY_POD_NAME", "KUBERNETES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_NAME"],
+    ),
+    (
+        "k8s.pod.uid",
+        &["POD_UID", "K8S_POD_UID", "MY_POD_UID", "KUBERNETES_POD_UID", "OTEL_RESOURCE_ATTRIBUTES_POD_UID"],
+    ),
     ("k8s.pod.ip", &["POD_IP", "K8S_POD_IP", "MY_POD_IP"]),
-    ("k8s.namespace.name", &["POD_NAMESPACE", "K8S_NAMESPACE", "K8S_NAMESPACE_NAME", "MY_POD_NAMESPACE", "KUBERNETES_NAMESPACE"]),
-    ("k8s.node.name", &["NODE_NAME", "K8S_NODE_NAME", "MY_NODE_NAME", "KUBERNETES_NODE_NAME", "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME"]),
+    (
+        "k8s.namespace.name",
+        &["POD_NAMESPACE", "K8S_NAMESPACE", "K8S_NAMESPACE_NAME", "MY_POD_NAMESPACE", "KUBERNETES_NAMESPACE"],
+    ),
+    (
+        "k8s.node.name",
+        &["NODE_NAME", "K8S_NODE_NAME", "MY_NODE_NAME", "KUBERNETES_NODE_NAME", "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME"],
+    ),
     ("k8s.container.name", &["CONTAINER_NAME", "K8S_CONTAINER_NAME", "MY_CONTAINER_NAME"]),
     ("k8s.deployment.name", &["K8S_DEPLOYMENT_NAME"]),
     ("k8s.cluster.name", &["K8S_CLUSTER_NAME"]),
@@ -218,9 +230,8 @@ mod tests {
     use super::*;
 
     fn gather(variables: &[(&str, &str)], flags: &[(&str, &str)], process: Option<&str>) -> (Resource, Vec<String>) {
-        let variable = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
-        };
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
         Resource::gather(&Origins {
             flags: flags.iter().map(|(key, text)| ((*key).to_owned(), (*text).to_owned())).collect(),
             variable: Some(&variable),
@@ -230,7 +241,13 @@ mod tests {
         })
     }
 
-    fn check(variables: &[(&str, &str)], flags: &[(&str, &str)], process: Option<&str>, expect: &[(&str, &str)], name: &str) {
+    fn check(
+        variables: &[(&str, &str)],
+        flags: &[(&str, &str)],
+        process: Option<&str>,
+        expect: &[(&str, &str)],
+        name: &str,
+    ) {
         let (resource, complaints) = gather(variables, flags, process);
         let shown: Vec<(String, String)> = resource
             .attributes

@@ -181,11 +181,20 @@ mod tests {
                 assert_eq!(of_number(scale, *level), *expect, "{scale:?} {level}");
             }
         };
-        check(Scale::Pino, &[(10, Some(1)), (20, Some(5)), (30, Some(9)), (35, Some(11)), (50, Some(17)), (60, Some(21))]);
-        check(Scale::Python, &[(10, Some(5)), (20, Some(9)), (30, Some(13)), (40, Some(17)), (50, Some(21)), (0, None)]);
+        check(
+            Scale::Pino,
+            &[(10, Some(1)), (20, Some(5)), (30, Some(9)), (35, Some(11)), (50, Some(17)), (60, Some(21))],
+        );
+        check(
+            Scale::Python,
+            &[(10, Some(5)), (20, Some(9)), (30, Some(13)), (40, Some(17)), (50, Some(21)), (0, None)],
+        );
         check(Scale::Logback, &[(20_000, Some(9)), (40_000, Some(17)), (1, None)]);
         check(Scale::Syslog, &[(7, Some(5)), (6, Some(9)), (3, Some(17)), (0, Some(21)), (8, None)]);
-        check(Scale::Hundreds, &[(100, Some(5)), (250, Some(10)), (300, Some(13)), (400, Some(17)), (600, Some(21)), (7, None)]);
+        check(
+            Scale::Hundreds,
+            &[(100, Some(5)), (250, Some(10)), (300, Some(13)), (400, Some(17)), (600, Some(21)), (7, None)],
+        );
         check(Scale::OpenTelemetry, &[(1, Some(1)), (24, Some(24)), (25, None), (0, None)]);
         assert_eq!(of_google_number(500), Some(17));
     }

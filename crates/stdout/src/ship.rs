@@ -159,7 +159,10 @@ impl Shipper {
 
     /// No more lines come: what is gathered goes into the spool, and sending ends when that is empty.
     pub fn finish(&self) {
-        self.seal_and_put(self.batch());
+        let rest = self.batch().seal(&self.resource);
+        if let Some(rest) = rest {
+            self.spool.put_beyond(self.request(rest));
+        }
         let dropped = std::mem::take(&mut self.state().dropped_unsaid);
         if dropped > 0 {
             self.report_loss(dropped);
@@ -303,7 +306,7 @@ impl Shipper {
         batch.add(&record, now);
         if let Some(sealed) = batch.seal(&self.resource) {
             self.records.fetch_add(sealed.records, Ordering::Relaxed);
-            self.dropped(self.spool.put_now(self.request(sealed)));
+            self.spool.put_beyond(self.request(sealed));
         }
     }
 

@@ -96,7 +96,8 @@ fn shipper(address: &str, change: impl FnOnce(&mut ShipOptions)) -> (Shipper, Sa
     let said = Said::default();
     let heard = said.clone();
     let (resource, _) = Resource::gather(&Origins::default());
-    let shipper = Shipper::new(options, resource, move |sentence| heard.lock().expect("lock").push(sentence.to_owned()));
+    let shipper =
+        Shipper::new(options, resource, move |sentence| heard.lock().expect("lock").push(sentence.to_owned()));
     (shipper, said)
 }
 
@@ -152,7 +153,8 @@ async fn a_resend_is_the_same_bytes() {
 
 #[tokio::test]
 async fn a_refusal_is_final_and_said_once() {
-    let server = Server::start(&["400 Bad\r\nContent-Length: 7\r\n\r\nno such", "400 Bad\r\nContent-Length: 0", OK]).await;
+    let server =
+        Server::start(&["400 Bad\r\nContent-Length: 7\r\n\r\nno such", "400 Bad\r\nContent-Length: 0", OK]).await;
     let (shipper, said) = shipper(&server.address, |_| {});
     put(&shipper, &["a", "b", "c", "d", "e"]);
     ship(&shipper).await;
@@ -214,7 +216,9 @@ async fn a_server_that_is_away_is_named_once_and_so_is_its_return() {
 fn loggers_and_services_are_grouped() {
     let (resource, _) = Resource::gather(&Origins::default());
     let mut batch = Batch::new(BatchLimits::default());
-    for (service, scope, text) in [("cart", "a", "1"), ("pay", "a", "2"), ("cart", "b", "3"), ("cart", "a", "4"), ("", "", "5")] {
+    for (service, scope, text) in
+        [("cart", "a", "1"), ("pay", "a", "2"), ("cart", "b", "3"), ("cart", "a", "4"), ("", "", "5")]
+    {
         let mut draft = Draft::default();
         draft.begin(1, None);
         draft.service.name.push_str(service);
@@ -231,7 +235,11 @@ fn loggers_and_services_are_grouped() {
         .iter()
         .map(|logs| {
             let name = logs.resource.as_ref().and_then(|resource| {
-                resource.attributes.iter().find(|pair| pair.key == "service.name").map(|pair| crate::structured::tests::show(pair.value.as_ref()))
+                resource
+                    .attributes
+                    .iter()
+                    .find(|pair| pair.key == "service.name")
+                    .map(|pair| crate::structured::tests::show(pair.value.as_ref()))
             });
             let scopes = logs.scope_logs.iter().map(|scope| {
                 (scope.scope.as_ref().map(|scope| scope.name.clone()).unwrap_or_default(), scope.log_records.len())

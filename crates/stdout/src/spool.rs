@@ -59,9 +59,9 @@ impl Spool {
         self.put_in(state, request)
     }
 
-    /// The same without ever waiting.
-    pub(crate) fn put_now(&self, request: Request) -> u64 {
-        self.put_in(self.lock(), request)
+    /// Puts a request in beyond the bound: the last one, and the few that speak of losses.
+    pub(crate) fn put_beyond(&self, request: Request) {
+        self.append(self.lock(), request);
     }
 
     fn put_in(&self, mut state: MutexGuard<'_, State>, request: Request) -> u64 {
@@ -73,12 +73,16 @@ impl Spool {
             state.records -= oldest.records;
             dropped += oldest.records;
         }
+        self.append(state, request);
+        dropped
+    }
+
+    fn append(&self, mut state: MutexGuard<'_, State>, request: Request) {
         state.bytes += request.body.len();
         state.records += request.records;
         state.queue.push_back(request);
         drop(state);
         self.work.notify_one();
-        dropped
     }
 
     /// One request always fits, however large.

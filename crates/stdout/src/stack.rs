@@ -69,6 +69,9 @@ impl Stack {
             Some(b'E') if line.starts_with("Error: ") => Stack::Rust(Rust::Causes),
             Some(b'P') if line.starts_with("PHP Fatal error:") => Stack::Php,
             Some(b'/' | b'n' | b'f') if is_node_place(end) => Stack::NodeSource,
+            Some(first) if first.is_ascii_alphabetic() && exception::names_at_start(line) => {
+                Stack::Frames { braces: false }
+            }
             _ => Stack::None,
         }
     }
@@ -76,13 +79,9 @@ impl Stack {
     /// Whether a line that names an exception may be the second line of a log record, and what it begins there.
     pub(crate) fn joining(line: &str) -> Stack {
         match Stack::beginning(line) {
-            Stack::None | Stack::Rust(Rust::Causes) => {}
-            found => return found,
+            Stack::Rust(Rust::Causes) => Stack::Frames { braces: false },
+            found => found,
         }
-        if exception::names_at_start(line) {
-            return Stack::Frames { braces: false };
-        }
-        Stack::None
     }
 
     /// Whether anything but a trace is ruled out.
@@ -157,8 +156,13 @@ impl Stack {
             }
             Stack::Rust(state) => rust(state, line, blanks, indented, strict, head),
             Stack::Php => {
-                let numbered = line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-                blanks == 0 && (numbered || line.starts_with("Stack trace:") || line.starts_with("  thrown in") || (!strict && indented))
+                let numbered =
+                    line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+                blanks == 0
+                    && (numbered
+                        || line.starts_with("Stack trace:")
+                        || line.starts_with("  thrown in")
+                        || (!strict && indented))
             }
         }
     }
@@ -183,7 +187,11 @@ fn python(state: &mut Python, line: &str, blanks: usize, indented: bool, head: i
             true
         }
         // SQLAlchemy's messages have more than one line.
-        Python::Named => blanks == 0 && (indented || ["[SQL: ", "[parameters: ", "(Background on"].iter().any(|begin| line.starts_with(begin))),
+        Python::Named => {
+            blanks == 0
+                && (indented
+                    || ["[SQL: ", "[parameters: ", "(Background on"].iter().any(|begin| line.starts_with(begin)))
+        }
         Python::Chained => {
             let again = blanks <= 1 && line.trim_end().ends_with(PYTHON);
             if again {
@@ -224,9 +232,9 @@ fn rust(
 
 /// `   12: core::panicking::panic`.
 fn is_numbered_frame(line: &str) -> bool {
-    line.trim_start().split_once(": ").is_some_and(|(number, _)| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    line.trim_start()
+        .split_once(": ")
+        .is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A frame or what stands between frames, in Java, .NET and Node.
@@ -242,7 +250,9 @@ fn is_frame(line: &str) -> bool {
             let rest = text.strip_prefix("... ");
             rest.and_then(|rest| rest.split_once(' ')).is_some_and(|(count, rest)| {
                 count.parse::<u32>().is_ok()
-                    && ["more", "common frames omitted", "frames", "lines matching"].iter().any(|end| rest.starts_with(end))
+                    && ["more", "common frames omitted", "frames", "lines matching"]
+                        .iter()
+                        .any(|end| rest.starts_with(end))
             })
         }
         Some(b'-') => text.starts_with("--- End of "),
@@ -260,9 +270,7 @@ fn is_go(line: &str) -> bool {
     if line.starts_with('\t') || is_goroutine(line) {
         return true;
     }
-    if ["[signal ", "created by ", "exit status ", "runtime stack:", "panic: ", "PC=", "goroutine "]
-        .iter()
-        .any(|begin| line.starts_with(begin))
+    if ["[signal ", "created by ", "exit status ", "runtime stack:", "PC="].iter().any(|begin| line.starts_with(begin))
     {
         return true;
     }

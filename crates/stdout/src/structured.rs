@@ -121,10 +121,12 @@ impl Mapper {
                 self.path.push_str(name);
                 self.names.of(&self.path)
             };
-            let fits = known.alias.and_then(|alias| Some((alias, self.fits(document, alias.target, name, key + 1, clock)?)));
+            let fits =
+                known.alias.and_then(|alias| Some((alias, self.fits(document, alias.target, name, key + 1, clock)?)));
             if let Some((alias, value)) = fits {
-                // A level by name says more than one by number.
-                let rank = if matches!(value, Value::Severity(_, None)) { alias.rank + 100 } else { alias.rank };
+                // A level by name says more than one by number, but for OpenTelemetry's own number.
+                let by_number = matches!(value, Value::Severity(_, None)) && alias.target != Target::SeverityNumber;
+                let rank = if by_number { alias.rank + 100 } else { alias.rank };
                 let best = &mut self.found[alias.target.slot()];
                 if best.is_none_or(|best| rank < best.rank) {
                     *best = Some(Found { rank, key, target: alias.target, value });
@@ -169,9 +171,7 @@ impl Mapper {
             Target::ServiceName => (self.open.name && !text?.is_empty()).then_some(Value::Whole),
             Target::ServiceVersion => (self.open.version && !text?.is_empty()).then_some(Value::Whole),
             Target::Environment => (self.open.environment && !text?.is_empty()).then_some(Value::Whole),
-            Target::ExceptionStacktrace => {
-                (text.is_some() || matches!(token, Token::Array(_))).then_some(Value::Whole)
-            }
+            Target::ExceptionStacktrace => (text.is_some() || matches!(token, Token::Array(_))).then_some(Value::Whole),
             Target::Caller => text?.rsplit_once(':')?.1.parse::<u32>().ok().map(|_| Value::Whole),
             Target::CodeLine => document.int(at).map(|_| Value::Whole),
             Target::CodeFile | Target::CodeFunction | Target::ThreadName => text.map(|_| Value::Whole),
@@ -190,10 +190,11 @@ impl Mapper {
             (_, Value::Severity(number, Some(range))) => draft.severity(number, document.range(range)),
             (_, Value::Severity(number, None)) => {
                 draft.severity(number, severity::name(number));
-                // A number between two names is not told by the name alone.
-                self.consumed[found.key] = (number - 1) % 4 == 0 || found.target == Target::SeverityNumber;
                 if found.target == Target::SeverityNumber {
-                    draft.severity_text.clear();
+                    self.severity_text(document, draft);
+                } else {
+                    // A number between two names is not told by the name alone.
+                    self.consumed[found.key] = (number - 1) % 4 == 0;
                 }
             }
             (_, Value::TraceId(id)) => draft.trace_id = id,
@@ -224,7 +225,19 @@ impl Mapper {
             (Target::CodeFunction, _) => draft.text_attribute("code.function.name", text),
             (Target::ThreadName, _) => draft.text_attribute("thread.name", text),
             // Written together, by `exception`.
-            (Target::ExceptionType | Target::ExceptionMessage | Target::ExceptionStacktrace, _) | (_, Value::Whole) => {}
+            (Target::ExceptionType | Target::ExceptionMessage | Target::ExceptionStacktrace, _) | (_, Value::Whole) => {
+            }
+        }
+    }
+
+    /// OpenTelemetry's number comes with a text of its own, whatever that says.
+    fn severity_text(&mut self, document: Document<'_>, draft: &mut Draft) {
+        let names = ["severity_text", "severityText", "SeverityText", "severity", "level"];
+        let found = names.iter().find_map(|name| document.member(0, name).filter(|at| document.text(*at).is_some()));
+        draft.severity_text.clear();
+        if let Some(at) = found {
+            draft.severity_text.push_str(document.text(at).unwrap_or_default());
+            self.consumed[at - 1] = true;
         }
     }
 
@@ -434,4 +447,4 @@ fn render(document: Document<'_>, template: &str, out: &mut String) {
 
 #[cfg(test)]
 #[path = "structured_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -80,13 +80,7 @@ fn loggers_of_node() {
         "'hi'",
         &["pid=1", "hostname='vm'", "user={id=7}"],
     );
-    check(
-        r#"{"level":"warn","time":"2026-11-21T19:30:00.000Z","msg":"hi"}"#,
-        Some(0),
-        (13, "warn"),
-        "'hi'",
-        &[],
-    );
+    check(r#"{"level":"warn","time":"2026-11-21T19:30:00.000Z","msg":"hi"}"#, Some(0), (13, "warn"), "'hi'", &[]);
     check(
         r#"{"level":35,"time":1795289400000,"err":{"type":"Error","message":"boom","stack":"Error: boom\n    at f (/x.js:1:2)"},"msg":"boom"}"#,
         Some(0),
@@ -125,7 +119,14 @@ fn loggers_of_node() {
         Some(0),
         (17, "ERROR"),
         "'bad'",
-        &["exception.type='Refused'", "exception.message='no'", "exception.stacktrace='s'", "hostname='vm'", "pid=1", "v=0"],
+        &[
+            "exception.type='Refused'",
+            "exception.message='no'",
+            "exception.stacktrace='s'",
+            "hostname='vm'",
+            "pid=1",
+            "v=0",
+        ],
     );
     assert_eq!(mapped(bunyan, OpenService::default()).scope, "app");
 }
@@ -251,7 +252,13 @@ fn loggers_of_go() {
         "'Head GC completed'",
         &["code.file.path='main.go'", "code.line.number=12", "component='tsdb'", "duration='1.5ms'"],
     );
-    check("at=info method=GET path=/ status=200", None, (0, ""), "empty", &["at='info'", "method='GET'", "path='/'", "status=200"]);
+    check(
+        "at=info method=GET path=/ status=200",
+        None,
+        (0, ""),
+        "empty",
+        &["at='info'", "method='GET'", "path='/'", "status=200"],
+    );
 }
 
 #[test]
@@ -275,13 +282,7 @@ fn loggers_of_java_and_dotnet() {
         Some(250 * MILLI),
         (13, "WARN"),
         "'hi'",
-        &[
-            "exception.type='c.e.X'",
-            "exception.message='m'",
-            "exception.stacktrace='s'",
-            "thread='main'",
-            "user='mia'",
-        ],
+        &["exception.type='c.e.X'", "exception.message='m'", "exception.stacktrace='s'", "thread='main'", "user='mia'"],
     );
     // Serilog's compact form.
     check(
@@ -402,8 +403,14 @@ fn ids_and_flags() {
         assert_eq!(attributes(&record(&draft)).len(), attributes_left, "{line}");
     };
     for (trace, span) in [
-        ("trace_id", "span_id"), ("traceId", "spanId"), ("traceID", "spanID"), ("TraceId", "SpanId"),
-        ("trace.id", "span.id"), ("otelTraceID", "otelSpanID"), ("@tr", "@sp"), ("x_b3_traceid", "X-B3-SpanId"),
+        ("trace_id", "span_id"),
+        ("traceId", "spanId"),
+        ("traceID", "spanID"),
+        ("TraceId", "SpanId"),
+        ("trace.id", "span.id"),
+        ("otelTraceID", "otelSpanID"),
+        ("@tr", "@sp"),
+        ("x_b3_traceid", "X-B3-SpanId"),
     ] {
         check(&format!(r#"{{"msg":"x","{trace}":"{TRACE}","{span}":"{SPAN}"}}"#), both, 0, 0);
     }
@@ -412,8 +419,18 @@ fn ids_and_flags() {
     check(&format!(r#"{{"otelTraceID":"{TRACE}","otelSpanID":"{SPAN}","otelTraceSampled":true}}"#), both, 1, 0);
     check(&format!(r#"{{"trace_id":"{TRACE}","span_id":"{SPAN}","trace_flags":"01"}}"#), both, 1, 0);
     check(&format!(r#"{{"traceparent":"00-{TRACE}-{SPAN}-01"}}"#), both, 1, 0);
-    check(r#"{"dd.trace_id":"255","dd.span_id":16}"#, Some(("000000000000000000000000000000ff", "0000000000000010")), 0, 0);
-    check(r#"{"dd":{"trace_id":"255","span_id":"16","env":"x"}}"#, Some(("000000000000000000000000000000ff", "0000000000000010")), 0, 0);
+    check(
+        r#"{"dd.trace_id":"255","dd.span_id":16}"#,
+        Some(("000000000000000000000000000000ff", "0000000000000010")),
+        0,
+        0,
+    );
+    check(
+        r#"{"dd":{"trace_id":"255","span_id":"16","env":"x"}}"#,
+        Some(("000000000000000000000000000000ff", "0000000000000010")),
+        0,
+        0,
+    );
     check(r#"{"trace_id":"00000000000000000000000000000000","span_id":"0000000000000000"}"#, None, 0, 0);
     check(r#"{"trace_id":"","span_id":"0"}"#, None, 0, 0);
     check(&format!("level=info msg=x trace_id={TRACE} span_id={SPAN}"), both, 0, 0);

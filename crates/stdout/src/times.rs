@@ -46,7 +46,7 @@ pub(crate) fn of_int(value: i64) -> Option<i64> {
 /// Reads a number with a fraction as a time. A double has no more than 53 bits, so microseconds are the best it gives.
 pub(crate) fn of_double(value: f64) -> Option<i64> {
     let nanos = match value {
-        value if !(value >= 1.0) => return None,
+        value if value.is_nan() || value < 1.0 => return None,
         value if value < 1e11 => (value * 1e6).round() * 1e3,
         value if value < 1e14 => (value * 1e3).round() * 1e3,
         value if value < 1e17 => value * 1e3,
@@ -211,7 +211,8 @@ impl<'a> Scanner<'a> {
         // Nov 21 19:30:00, Nov  1 19:30:00; perhaps with a year: Nov 21 2026 19:30:00, Nov 21 19:30:00.123 2026.
         let month = self.month()?;
         self.one_of(b" ")?;
-        let day = if self.one_of(b" ").is_some() { self.digits(1)? } else { self.digits(self.digits_ahead().min(2).max(1))? };
+        let day =
+            if self.one_of(b" ").is_some() { self.digits(1)? } else { self.digits(self.digits_ahead().clamp(1, 2))? };
         self.one_of(b" ")?;
         let mut year = None;
         if self.digits_ahead() == 4 {
@@ -263,7 +264,9 @@ impl<'a> Scanner<'a> {
         let has_seconds = if colons { self.one_of(b":").is_some() } else { true };
         let second = if has_seconds { self.digits(2)? } else { 0 };
         let mut fraction = 0;
-        if matches!(self.peek(), Some(b'.' | b',' | b':')) && self.bytes.get(self.at + 1).is_some_and(u8::is_ascii_digit) {
+        if matches!(self.peek(), Some(b'.' | b',' | b':'))
+            && self.bytes.get(self.at + 1).is_some_and(u8::is_ascii_digit)
+        {
             self.at += 1;
             fraction = self.fraction_digits()?;
         }
@@ -326,7 +329,8 @@ impl<'a> Scanner<'a> {
             None if self.digits_ahead() == 0 && !spaced => 0,
             None => return None,
         };
-        (hours < 24 && minutes < 60 && self.digits_ahead() == 0).then_some(sign * (hours * 60 + minutes) * 60_000_000_000)
+        (hours < 24 && minutes < 60 && self.digits_ahead() == 0)
+            .then_some(sign * (hours * 60 + minutes) * 60_000_000_000)
     }
 }
 
@@ -374,8 +378,20 @@ mod tests {
         check("11-21 19:30:00.250  1702", Some((NOW + 250 * MILLI, "  1702")));
         check("1795289400.250 x", Some((NOW + 250 * MILLI, " x")));
         for none in [
-            "", "hello", "12:30:00 x", "2026-13-01T00:00:00Z", "2026-11-21", "1795289400 items", "2026-11-21x19:30:00",
-            "123", "Nov", "Monday", "Sat", "2026-11-21T19:30:00Zulu", "42 Nov things", "99/99/99 19:30:00",
+            "",
+            "hello",
+            "12:30:00 x",
+            "2026-13-01T00:00:00Z",
+            "2026-11-21",
+            "1795289400 items",
+            "2026-11-21x19:30:00",
+            "123",
+            "Nov",
+            "Monday",
+            "Sat",
+            "2026-11-21T19:30:00Zulu",
+            "42 Nov things",
+            "99/99/99 19:30:00",
         ] {
             check(none, None);
         }

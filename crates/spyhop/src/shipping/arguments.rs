@@ -113,8 +113,8 @@ impl ShippingArguments {
         Ok(attributes)
     }
 
-    pub(super) fn read_options(&self) -> Result<ReadOptions, Failure> {
-        Ok(ReadOptions {
+    pub(super) fn read_options(&self) -> ReadOptions {
+        ReadOptions {
             limits: LineLimits {
                 line_bytes_max: self.line_bytes_max,
                 group_lines_max: self.group_lines_max,
@@ -125,7 +125,7 @@ impl ShippingArguments {
             keep_original: self.keep_original,
             strip_colors: self.strip_colors,
             ..ReadOptions::default()
-        })
+        }
     }
 
     pub(super) fn ship_options(
@@ -210,7 +210,7 @@ mod tests {
             shipping: ShippingArguments,
         }
         let arguments = <Command as clap::Parser>::parse_from(["spyhop"]).shipping;
-        assert_eq!(arguments.read_options().expect("fine").limits, LineLimits::default());
+        assert_eq!(arguments.read_options().limits, LineLimits::default());
         let options = arguments.ship_options(&|_| None, false).expect("fine");
         assert_eq!((options.batch, options.send), (BatchLimits::default(), SendLimits::default()));
         assert_eq!(options.when_full, WhenFull::DropOldest);

@@ -5,7 +5,7 @@
 
 use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgrp, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgrp, kill_process, wait};
 use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
 use crate::failure::Failure;
@@ -77,9 +77,10 @@ impl RunningChild {
                 if ended.poll_recv(context).is_ready() {
                     return std::task::Poll::Ready(None);
                 }
-                match forwarded.iter_mut().find_map(|(signals, number)| {
-                    signals.poll_recv(context).is_ready().then_some(*number)
-                }) {
+                match forwarded
+                    .iter_mut()
+                    .find_map(|(signals, number)| signals.poll_recv(context).is_ready().then_some(*number))
+                {
                     Some(number) => std::task::Poll::Ready(Some(number)),
                     None => std::task::Poll::Pending,
                 }
@@ -106,7 +107,7 @@ impl RunningChild {
     /// Waits for every child that has ended; the code of the program if it is among them.
     fn reap(&self) -> Option<u8> {
         loop {
-            match waitpid(None, WaitOptions::NOHANG) {
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) if pid == self.pid => {
                     if let Some(code) = code_of(status) {
                         return Some(code);

@@ -31,7 +31,11 @@ struct Shipping {
 }
 
 impl Shipping {
-    fn new(arguments: &ShippingArguments, process: Option<ProcessFacts>, input_can_wait: bool) -> Result<Shipping, Failure> {
+    fn new(
+        arguments: &ShippingArguments,
+        process: Option<ProcessFacts>,
+        input_can_wait: bool,
+    ) -> Result<Shipping, Failure> {
         let variable = |name: &str| std::env::var(name).ok();
         let origins = Origins {
             flags: arguments.resource()?,
@@ -42,7 +46,7 @@ impl Shipping {
         };
         let (resource, complaints) = Resource::gather(&origins);
         complaints.iter().for_each(|complaint| say(complaint));
-        let read = ReadOptions { open_service: resource.open_service(), ..arguments.read_options()? };
+        let read = ReadOptions { open_service: resource.open_service(), ..arguments.read_options() };
         let options = arguments.ship_options(&variable, input_can_wait)?;
         Ok(Shipping {
             grace: options.send.grace,
