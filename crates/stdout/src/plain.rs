@@ -226,16 +226,18 @@ impl Search<'_, '_> {
                 at += 1;
                 continue;
             }
-            if self.facts.time == 0 && words <= 3 && free_words <= 1 && (bytes[at].is_ascii_digit() || words <= 2) {
-                if let Some((time, length)) = times::at_start(&self.text[at..], self.clock) {
-                    self.facts.time = time;
-                    at += length;
-                    (free_words, since_time) = (0, 0);
-                    if self.facts.severity_number > 0 {
-                        return;
-                    }
-                    continue;
+            let may_be_time = self.facts.time == 0 && free_words <= 1 && words <= 3;
+            if may_be_time
+                && (words <= 2 || bytes[at].is_ascii_digit())
+                && let Some((time, length)) = times::at_start(&self.text[at..], self.clock)
+            {
+                self.facts.time = time;
+                at += length;
+                (free_words, since_time) = (0, 0);
+                if self.facts.severity_number > 0 {
+                    return;
                 }
+                continue;
             }
             let length = bytes[at..].iter().position(|byte| BREAKS.contains(byte)).unwrap_or(bytes.len() - at);
             let word = Word {

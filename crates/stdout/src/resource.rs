@@ -47,7 +47,7 @@ pub struct ProcessFacts {
 }
 
 /// Where attributes come from.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Origins<'a> {
     /// Attributes named by flags.
     pub flags: Vec<(String, String)>,
