@@ -18,6 +18,7 @@ mod logging;
 mod process_stats;
 mod roles;
 mod settings;
+mod shipping;
 mod signals;
 mod start;
 mod status_writer;
@@ -59,6 +60,22 @@ enum Command {
     },
     /// Send the telemetry of a small shop to an OTLP endpoint until stopped.
     Demo(demo::DemoArguments),
+    /// Send what an app prints as log records, and pass it on: my-app | spyhop pipe.
+    ///
+    /// JSON and logfmt lines give a record its time, severity, message, trace and span id; plain lines their time and
+    /// severity; a stack trace is one record. Ends with 0 when everything was sent, else with 1.
+    Pipe(Box<shipping::ShippingArguments>),
+    /// Run an app, send what it prints as log records, and pass it on: spyhop exec -- my-app args…
+    ///
+    /// Signals go on to the app, and its exit code is ours: 128 and the signal's number where a signal ended it. The
+    /// app is never blocked by the server: while that is away, records wait in memory.
+    Exec {
+        #[command(flatten)]
+        shipping: Box<shipping::ShippingArguments>,
+        /// The app and its arguments.
+        #[arg(required = true, trailing_var_arg = true, value_name = "APP")]
+        app: Vec<String>,
+    },
     /// Ask the running server to bring its journal into files, and to merge small ones.
     Compact {
         /// Do it now and wait until it is done.
@@ -157,6 +174,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { role: Roles::Compact, place } => serve_role(Role::Compact, place),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Tail(arguments) => tail::run(arguments),
+        Command::Pipe(arguments) => shipping::pipe(&arguments),
+        Command::Exec { shipping, app } => match shipping::exec(&shipping, &app)? {
+            0 => Ok(()),
+            // The app has said what was wrong, if anything.
+            code => Err(Failure { sentence: String::new(), code }),
+        },
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use resolve::{Inputs, Resolved};
+pub(crate) use values::{bytes, duration};
 
 use crate::failure::Failure;
 
