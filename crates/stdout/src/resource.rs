@@ -46,13 +46,16 @@ pub struct ProcessFacts {
     pub command: String,
 }
 
+/// Reads a variable of the environment.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Where attributes come from.
 #[derive(Default)]
 pub struct Origins<'a> {
     /// Attributes named by flags.
     pub flags: Vec<(String, String)>,
     /// Reads a variable of the environment.
-    pub variable: Option<&'a dyn Fn(&str) -> Option<String>>,
+    pub variable: Option<Variables<'a>>,
     /// Name of this machine.
     pub host_name: Option<String>,
     /// Namespace of the pod's service account, which Kubernetes mounts.

@@ -203,15 +203,15 @@ impl Reader<'_> {
     }
 
     fn duration(&self, name: &str) -> Duration {
-        values::duration(self.0.text(name)).unwrap_or_default()
+        duration(self.0.text(name)).unwrap_or_default()
     }
 
     fn optional_duration(&self, name: &str) -> Option<Duration> {
-        values::duration(self.0.text(name))
+        duration(self.0.text(name))
     }
 
     fn bytes(&self, name: &str) -> u64 {
-        values::bytes(self.0.text(name)).unwrap_or_default()
+        bytes(self.0.text(name)).unwrap_or_default()
     }
 
     fn memory(&self, name: &str) -> usize {
