@@ -67,9 +67,12 @@ impl Request<'_> {
 mod tests {
     use super::*;
 
+    /// Client, method, target, status, bytes, user agent.
+    type Read<'a> = (&'a str, &'a str, &'a str, i64, Option<i64>, Option<&'a str>);
+
     #[test]
     fn requests() {
-        let check = |text: &str, expect: Option<(&str, &str, &str, i64, Option<i64>, Option<&str>)>| {
+        let check = |text: &str, expect: Option<Read<'_>>| {
             let found = read(text).map(|r| (r.client, r.method, r.target, r.status, r.bytes, r.user_agent));
             assert_eq!(found, expect, "{text}");
         };

@@ -52,7 +52,7 @@ pub use error::StdoutError;
 pub use intake::{ReadOptions, Stream};
 pub use limits::{BatchLimits, LineLimits, SendLimits};
 pub use pump::{Ending, EndingWatch, Pump};
-pub use resource::{Origins, ProcessFacts, Resource};
+pub use resource::{Origins, ProcessFacts, Resource, Variables};
 pub use ship::{Counts, ShipOptions, Shipper};
 pub use spool::WhenFull;
 pub use structured::OpenService;
