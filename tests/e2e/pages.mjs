@@ -121,6 +121,7 @@ const scenarios = {
     }
     // Tables and columns are completed while typing, and Ctrl+Enter runs.
     await page.goto(`${origin}/sql`);
+    await page.locator(id("sql-table")).filter({ hasText: "logs" }).waitFor();
     await page.locator(id("sql-editor")).click();
     await page.keyboard.type("select * from lo");
     await page.locator(".editor-offer [role=option]").filter({ hasText: "logs" }).waitFor();
@@ -147,7 +148,7 @@ const scenarios = {
     await shoot(page, "sql-error-dark-1440");
     complaints.splice(0, complaints.length, ...complaints.filter((complaint) => !complaint.includes("400")));
     await page.locator(id("sql-editor")).press("End");
-    await page.keyboard.type(" ");
+    await page.keyboard.type(" x");
     await page.locator(id("sql-error")).waitFor({ state: "detached" });
     // What a stranger wrote is no formula in a spreadsheet.
     await send("=HYPERLINK(\"http://example.invalid\",\"x\"), she said");
