@@ -6,8 +6,9 @@
 //!
 //! Late records make small files in hours that were merged already. Waiting for the last flush gathers them first; and
 //! files are only merged with files of about their own size or smaller ones, so late ones are merged among themselves
-//! and with the hour's file only once they are a quarter of it, or both are next to nothing. So a row is written by its
-//! flush, by the merge of its hour, and again only when the file it lies in has grown by a quarter since.
+//! and with the hour's file only once they are half of it, or both are next to nothing. So a row is written by its
+//! flush, by the merge of its hour, and again only when the file it lies in grows by half. A larger ratio makes no fewer
+//! files and more writing; a smaller one leaves files of about one size apart.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use model::{FileId, Hour, Partition, TenantId};
 use crate::limits::CompactLimits;
 
 /// How much larger than all smaller ones of a merge together a file may be to be merged with them.
-const FOLD_RATIO: u64 = 4;
+const FOLD_RATIO: u64 = 2;
 
 /// What part of a final file is next to nothing: smaller files count as this large, so a few of them are always merged.
 const NOTHING_PART: u64 = 64;
@@ -225,12 +226,13 @@ mod tests {
         };
         check(&[800, 40], &[]);
         check(&[800, 40, 40], &[&[2, 3]]);
-        check(&[800, 80, 80], &[&[2, 3]]);
-        check(&[800, 100, 100], &[&[1, 2, 3]]);
-        check(&[800, 200], &[&[1, 2]]);
+        check(&[600, 149, 150], &[&[2, 3]]);
+        check(&[600, 150, 150], &[&[1, 2, 3]]);
+        check(&[800, 399], &[]);
+        check(&[800, 400], &[&[1, 2]]);
         // 15 rows are a sixty-fourth of a final file: next to nothing, as is anything smaller.
-        check(&[60, 1], &[&[1, 2]]);
-        check(&[61, 1], &[]);
+        check(&[30, 1], &[&[1, 2]]);
+        check(&[31, 1], &[]);
         // What does not reach the large ones still gathers among itself, and so do the large ones.
         check(&[500, 1, 1, 700], &[&[2, 3], &[1, 4]]);
     }
@@ -323,8 +325,9 @@ mod tests {
         };
         // Planned after every flush, which only `compact --now` does.
         check(&[300; 12], 3.0, 4);
-        check(&[30; 48], 8.0, 5);
+        check(&[30; 48], 5.0, 3);
+        check(&[5; 500], 9.0, 3);
         check(&[1_000; 12], 1.0, 12);
-        check(&[&[900_u64][..], &[2; 60]].concat(), 6.0, 3);
+        check(&[&[900_u64][..], &[2; 60]].concat(), 2.5, 3);
     }
 }

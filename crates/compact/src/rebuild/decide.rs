@@ -67,7 +67,7 @@ pub(crate) fn decide(survey: Survey, lease_name: &str, now: i64) -> Result<Decis
         }
         Some(manifest) => LastSwap::Uncommitted(manifest),
     };
-    if last == LastSwap::None && !survey.files.is_empty() {
+    if last == LastSwap::None && survey.files.values().any(|found| found.name != Name::New) {
         warnings.push(
             "there is no manifest: files are known by their names, and records of a segment that was turned into files \
              in the last minutes may be read twice"

@@ -65,7 +65,6 @@ fn a_catalog_lost_at_any_point_of_a_swap_comes_back_with_every_row_once() {
         ("after_output", false),
         ("after_manifest", false),
         ("after_catalog_commit", false),
-        ("after_rename", false),
         ("after_rename:3", false),
         ("after_manifest", true),
         ("after_catalog_commit", true),
@@ -75,7 +74,7 @@ fn a_catalog_lost_at_any_point_of_a_swap_comes_back_with_every_row_once() {
     ];
     for (point, is_merge) in points {
         let folder = tempfile::tempdir().expect("a folder");
-        let expected = filled(folder.path(), 62, 4, 1);
+        let expected = filled(folder.path(), 62, 3, 1);
         if is_merge {
             // Files of two flushes in every hour.
             let one_by_one = crate::CompactLimits { flush_segments_max: 2, ..Fixture::limits() };
