@@ -233,8 +233,12 @@ async fn services_without_spans_are_listed_and_unknown_ones_are_not_found() -> T
     let client = server.client();
     let now = now_unix_nano();
     client.send(&Payload::protobuf(Signal::Logs, &Logs::new(1, now).line("only logs"))).await?;
-    let metrics: ExportMetricsServiceRequest = Metrics::new(2, now).request(50);
-    client.send(&Payload::protobuf(Signal::Metrics, &metrics)).await?;
+    // The generator goes on to the next service after some thousand points, so that one sends metrics alone.
+    let mut metrics = Metrics::new(2, now);
+    for _ in 0..4 {
+        let request: ExportMetricsServiceRequest = metrics.request(640);
+        client.send(&Payload::protobuf(Signal::Metrics, &request)).await?;
+    }
     for round in ["journal", "files"] {
         let services: api::ServicesAnswer = client.get_json(api::paths::SERVICES).await?;
         let has = |with_logs: bool| {

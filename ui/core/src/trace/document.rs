@@ -137,6 +137,7 @@ impl TraceDocument {
         if let Some(scope) = self.entry::<Scope>(&self.scopes, head.refs.scope) {
             span.scope = scope;
         }
+        (span.resource_ref, span.scope_ref) = (None, None);
         Some(span)
     }
 
@@ -170,6 +171,7 @@ impl TraceDocument {
         if let Some(scope) = self.entry::<Scope>(&self.scopes, head.refs.scope) {
             log.scope = scope;
         }
+        (log.resource_ref, log.scope_ref) = (None, None);
         Some(log)
     }
 
