@@ -212,7 +212,8 @@ fn the_page_index_finds_metrics_and_series() {
             assert!(key.0 != *metric || covered(&all, row), "{metric} {row}");
             assert!((&key.0, &key.1) != (metric, id) || covered(&one, row), "{metric} {id} {row}");
         }
-        assert!(length(&one) <= 3 * 64, "{one:?}");
+        // Its own pages, and those where one metric ends and the next begins: ids of both lie in them.
+        assert!(length(&one) <= 5 * 64, "{one:?}");
         assert!(length(&all) <= 2 * (360 + 128), "{all:?}");
         assert!(reader.rows_with_series(metric, Some(&[]), &TimeRange::ALL).is_empty());
         assert!(reader.rows_with_series(metric, Some(&[*id]), &TimeRange::new(50_000, 60_000)).is_empty());
