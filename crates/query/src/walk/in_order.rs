@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{AsArray, BooleanArray, PrimitiveArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray, BooleanArray, PrimitiveArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::TimestampNanosecondType;
 use tables::{Block, OpenUnit, Scan, TablesError, Unit, UnitSource, WINDOW_ROWS, Window};
@@ -273,6 +273,16 @@ impl InOrder<'_> {
     }
 }
 
+/// These rows of a batch. Records may have none of the columns asked for, and the kernel takes no batch without one.
+fn taken(batch: &RecordBatch, rows: &UInt32Array) -> Result<RecordBatch, TablesError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    let taken = match batch.num_columns() {
+        0 => RecordBatch::try_new_with_options(batch.schema(), Vec::new(), &options),
+        _ => take_record_batch(batch, rows),
+    };
+    taken.map_err(|error| TablesError::Internal(error.to_string()))
+}
+
 /// Hands these rows of a unit (ascending), with these columns as far as they exist, to `take`, in order and batch by
 /// batch, each with its positions among them. Nothing is counted but bytes: the rows were found before.
 pub(crate) fn each_row(
@@ -301,8 +311,7 @@ pub(crate) fn each_row(
             let before_row = |end: usize| rows.partition_point(|row| *row < end);
             let positions = before_row(window.rows.start)..before_row(window.rows.end);
             let places = rows[positions.clone()].iter().map(|row| (row - window.rows.start) as u32);
-            let taken = take_record_batch(&window.batch, &places.collect::<UInt32Array>());
-            take(taken.map_err(|error| TablesError::Internal(error.to_string()))?, positions)?;
+            take(taken(&window.batch, &places.collect())?, positions)?;
         }
     }
     scan.cost.bytes_scanned += apart.cost.bytes_scanned;
