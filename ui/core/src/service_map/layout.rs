@@ -66,6 +66,8 @@ pub fn layout(graph: &Graph) -> Layout {
         out.width = x + NODE_WIDTH;
         for point in points {
             centres[*point] = (x + NODE_WIDTH / 2.0, y[*point]);
+            // An edge that only passes a layer needs its room too.
+            out.height = out.height.max(y[*point] + BEND_HEIGHT / 2.0);
             if let Some(place) = out.places.get_mut(*point) {
                 *place = Place { x, y: y[*point] - NODE_HEIGHT / 2.0 };
                 out.height = out.height.max(place.y + NODE_HEIGHT);

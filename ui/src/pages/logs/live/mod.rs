@@ -170,7 +170,7 @@ fn merge(context: LogsContext, records: Vec<LogRecord>) {
     let reads = top >= ROW_HEIGHT
         || context.state.with_untracked(|state| state.panel.is_some())
         || context.cursor.get_untracked().is_some()
-        || is_pointed_at();
+        || (is_pointed_at() && !context.follows.get_untracked());
     let first = (top / ROW_HEIGHT) as usize;
     let key_at = |row: Option<usize>| row.and_then(|row| context.list.with_untracked(|list| list.key_at(row)));
     let (anchor, cursor) = (key_at(Some(first)), key_at(context.cursor.get_untracked()));
