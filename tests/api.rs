@@ -1,6 +1,10 @@
 //! What goes in over OTLP comes back over the API.
 
 mod edges;
+mod metrics;
+mod old_names;
 mod otlp;
 mod search;
+mod services;
+mod tail;
 mod trace_view;

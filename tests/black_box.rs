@@ -11,6 +11,8 @@ mod deploy;
 mod e2e;
 mod faults;
 mod settings;
+mod stdout;
+mod storage;
 
 /// What a test returns, so that `?` is enough.
 type TestResult = anyhow::Result<()>;

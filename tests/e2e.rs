@@ -1,7 +1,10 @@
-//! Real clients from end to end: a Python app, a Node app, and a browser.
+//! Real clients from end to end: Python apps, a Node app, and a browser.
 
 mod node_app;
+mod pages;
 mod python_app;
+mod services;
+mod stdout_twin;
 mod ui;
 
 use std::env;

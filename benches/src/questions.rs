@@ -36,7 +36,15 @@ pub async fn ask(client: &Client, signal: Signal, requests: &Requests, times: us
             ("common term", path("session")),
             ("newest 100", path("")),
         ],
-        Signal::Metrics => Vec::new(),
+        Signal::Metrics => {
+            let range = |question: &str| vec![format!("{}?{question}", api::paths::METRICS_RANGE)];
+            vec![
+                ("metrics catalog", vec![api::paths::METRICS.to_owned()]),
+                ("rate of one counter in 40", range("metric=shop.requests.handled.0")),
+                ("one gauge in 40, by route", range("metric=shop.pool.usage.2&group_by=http.route")),
+                ("p95 of one histogram in 40", range("metric=shop.request.duration.15")),
+            ]
+        }
     };
     for (name, paths) in questions {
         asked.push(time(client, name, &paths, times).await?);

@@ -16,9 +16,10 @@ async fn errors_are_problems_with_a_status_and_a_detail() -> TestResult {
         ("/api/v1/logs?start=yesterdayish", 400),
         ("/api/v1/logs?cursor=%21%21", 400),
         ("/api/v1/nothing", 404),
-        ("/api/v1/metrics", 501),
-        ("/api/v1/service-map", 501),
-        ("/api/v1/logs/tail", 501),
+        ("/api/v1/logs/facets", 501),
+        ("/api/v1/logs/context", 501),
+        ("/api/v1/logs/tail?from=nowhere", 400),
+        ("/api/v1/logs/tail?query=%28", 400),
     ] {
         let answer = client.get(path).await?;
         assert_eq!(answer.status, status, "{path}: {}", answer.text());

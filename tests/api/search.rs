@@ -24,7 +24,7 @@ async fn search(client: &Client, query: &str) -> anyhow::Result<api::LogSearchAn
 }
 
 /// A query as a URL carries it.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),

@@ -53,6 +53,16 @@ async fn a_trace_that_arrives_in_parts_is_whole() -> TestResult {
     assert!(answer.completeness.complete);
     let sorted = answer.spans.windows(2).all(|pair| pair[0].start_time_unix_nano <= pair[1].start_time_unix_nano);
     assert!(sorted, "spans come by start time");
+    // The same with every resource once.
+    let shared: api::TraceAnswer = client.get_json(&format!("{path}?shared=true")).await?;
+    assert!(!shared.resources.is_empty() && shared.resources.len() < 90, "{}", shared.resources.len());
+    for (short, long) in shared.spans.iter().zip(&answer.spans) {
+        assert_eq!(short.resource, api::Resource::default());
+        assert_eq!(shared.resource(&short.resource, short.resource_ref), &long.resource);
+        assert_eq!(shared.scope(&short.scope, short.scope_ref), &long.scope);
+        assert_eq!((&short.attributes, &short.span_id), (&long.attributes, &long.span_id));
+    }
+    assert_eq!(client.get(&format!("{path}?shared=maybe")).await?.status, 400);
     Ok(())
 }
 

@@ -38,21 +38,30 @@ async fn deleting_every_sidecar_changes_cost_alone() -> TestResult {
         server.compact_now().await?;
     }
     let trace: String = trace.iter().map(|byte| format!("{byte:02x}")).collect();
+    // From and to the middle of a minute.
+    let cut = format!("start={}&end={}", now - 47_000_000_000, now - 3_000_000_000);
     let paths = [
         format!("{}/{trace}", api::paths::TRACES),
         format!("{}?query={RARE}", api::paths::LOGS),
         format!("{}?query=severity%3Aerror%20AND%20payment&limit=50", api::paths::LOGS),
         format!("{}?query=order%20NOT%20gold&limit=50", api::paths::LOGS),
+        format!("{}?{cut}", api::paths::SERVICES),
+        format!("{}?{cut}", api::paths::SERVICE.replace("{name}", "frontend")),
+        api::paths::OPERATIONS.replace("{name}", "frontend"),
+        format!("{}?{cut}", api::paths::SERVICE_MAP),
+        format!("{}?start=-6h&end=now", api::paths::LOGS_HISTOGRAM),
     ];
     let mut before = Vec::new();
     for path in &paths {
         before.push(ask(&client, path).await?);
     }
     server.kill_group()?;
-    let sidecars: Vec<_> = server.files(".tix").into_iter().chain(server.files(".blm")).collect();
-    assert!(sidecars.len() >= 6, "spans and logs of three flushes have sidecars: {sidecars:?}");
-    for path in sidecars {
-        std::fs::remove_file(path)?;
+    for kind in [".tix", ".blm", ".rlp"] {
+        let sidecars = server.files(kind);
+        assert!(!sidecars.is_empty(), "{kind}");
+        for path in sidecars {
+            std::fs::remove_file(path)?;
+        }
     }
     server.launch()?;
     server.wait_until_ready().await?;

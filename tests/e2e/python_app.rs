@@ -1,5 +1,6 @@
 //! Two Flask services, instrumented as guides write it, seen through the API.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,23 +12,41 @@ use testkit::{Client, Server, ServerSettings, free_port};
 use crate::TestResult;
 
 /// A Python service, ended with the test.
-struct Service {
+pub(super) struct Service {
     child: Child,
     url: Client,
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The group, so that what runs it goes with it.
+        let _ = testkit::kill_group(self.child.id());
         let _ = self.child.wait();
     }
 }
 
 impl Service {
-    fn start(python: &Path, server: &Server, protocol: &str, script: &str, ports: &[u16]) -> Result<Service> {
+    pub(super) fn start(
+        python: &Path,
+        server: &Server,
+        protocol: &str,
+        script: &str,
+        ports: &[u16],
+    ) -> Result<Service> {
+        Service::spawn(Command::new(python), server, protocol, script, ports)
+    }
+
+    /// Starts the service by a command that the script and its arguments follow.
+    pub(super) fn spawn(
+        mut command: Command,
+        server: &Server,
+        protocol: &str,
+        script: &str,
+        ports: &[u16],
+    ) -> Result<Service> {
         let client = server.client();
         let endpoint = if protocol == "grpc" { client.otlp_grpc_url() } else { client.otlp_http_url() };
-        let child = Command::new(python)
+        let child = command
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python_app").join(script))
             .args(ports.iter().map(u16::to_string))
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
@@ -36,6 +55,7 @@ impl Service {
             .env("OTEL_PROPAGATORS", "tracecontext,baggage,b3multi")
             .env("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -44,7 +64,19 @@ impl Service {
         Ok(Service { child, url: Client::new(ports[0], ports[0], ports[0]) })
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+    /// Asks it to end, as an orchestrator does, and returns its exit code.
+    pub(super) async fn terminate(&mut self) -> Result<Option<i32>> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        for _ in 0..200 {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.code());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the service does not end")
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         for _ in 0..100 {
             if let Ok(answer) = self.url.post(path, body).await {
                 return answer.json();

@@ -12,7 +12,7 @@ use testkit::{Payload, Server, ServerSettings, Signal, Traces, now_unix_nano, ru
 use crate::TestResult;
 
 /// A process that ends with the test.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -21,8 +21,20 @@ impl Drop for Running {
     }
 }
 
+/// The demo's shop, sending to this server.
+pub(super) fn demo(server: &Server) -> Result<Running> {
+    let mut demo = server.command(&["demo", "--endpoint", server.client().otlp_http_url()]);
+    let demo = demo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    Ok(Running(demo.context("cannot start the demo")?))
+}
+
 /// Runs one scenario of `ui.mjs`; it prints what it measured.
 async fn scenario(server: &Server, name: &str, facts: &[(&str, String)]) -> Result<bool> {
+    script(server, "ui.mjs", name, facts).await
+}
+
+/// Runs one scenario of a script.
+pub(super) async fn script(server: &Server, script: &str, name: &str, facts: &[(&str, String)]) -> Result<bool> {
     let (Some(node), Some(chromium)) =
         (crate::e2e::program("SPYHOP_TEST_NODE"), crate::e2e::program("SPYHOP_TEST_CHROMIUM"))
     else {
@@ -34,7 +46,7 @@ async fn scenario(server: &Server, name: &str, facts: &[(&str, String)]) -> Resu
     std::fs::create_dir_all(&screenshots)?;
     let mut command = Command::new(node);
     command
-        .arg(folder.join("ui.mjs"))
+        .arg(folder.join(script))
         .arg(name)
         .current_dir(&folder)
         .env("SPYHOP_TEST_CHROMIUM", chromium)
@@ -66,9 +78,7 @@ async fn an_empty_server_shows_how_to_connect() -> TestResult {
 async fn the_demo_shows_logs_and_traces_within_a_second() -> TestResult {
     let server = Server::start(ServerSettings::default()).await?;
     let client = server.client();
-    let mut demo = server.command(&["demo", "--endpoint", client.otlp_http_url()]);
-    let demo = demo.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-    let _demo = Running(demo.context("cannot start the demo")?);
+    let _demo = demo(&server)?;
     for _ in 0..200 {
         if client.sql_count("select count(*) from logs where trace_id is not null").await.is_ok_and(|count| count > 300)
         {

@@ -19,6 +19,7 @@ const POINTS: &[&str] = &[
     "after_sidecars",
     "after_manifest",
     "after_catalog_commit",
+    "after_dead_rename",
     "after_rename",
 ];
 
@@ -60,6 +61,34 @@ async fn dies_once_at(point: &str, salt: i64) -> TestResult {
     server.compact_now().await?;
     let unfinished = server.files(".new");
     assert!(unfinished.is_empty(), "{point}: left behind: {unfinished:?}");
+    Ok(())
+}
+
+/// A swap that was not committed is undone by the next start, which dies at it, and the start after that goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dying_while_a_swap_is_undone_loses_and_repeats_nothing() -> TestResult {
+    let settings = ServerSettings::default().with("SPYHOP_FAULT", "after_manifest:2,after_manifest_removed");
+    let mut server = Server::start(settings).await?;
+    let client = server.client();
+    let load = Load::start(&client, &[1, 50], 30);
+    let has_died = |server: &Server| server.log().contains("fault 'after_manifest_removed' fires");
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let request = server.command(&["compact", "--now", "--wait-seconds", "1"]);
+        testkit::run_command(request).await?;
+        if has_died(&server) {
+            break;
+        }
+    }
+    assert!(has_died(&server), "no start undid a swap");
+    let acknowledged = load.finish().await?;
+    assert_exactly_once(&client, acknowledged, "while swaps die").await?;
+    server.set_environment(Vec::new());
+    server.restart().await?;
+    server.compact_now().await?;
+    assert_exactly_once(&client, acknowledged, "after a start without faults").await?;
+    let unfinished = server.files(".new");
+    assert!(unfinished.is_empty(), "left behind: {unfinished:?}");
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 """The service that customers call: takes orders and asks the stock service whether it can deliver.
 
-Usage: storefront.py <own port> <port of the stock service>
+Usage: storefront.py <own port> <port of the stock service> [<port of the packing service>]
 """
 
 import logging
@@ -27,6 +27,7 @@ duration = meter.create_histogram("order.duration", unit="s", description="Time 
 open_carts = meter.create_up_down_counter("carts.open", unit="{cart}", description="Carts not yet paid for")
 
 STOCK = f"http://127.0.0.1:{sys.argv[2]}"
+PACKING = f"http://127.0.0.1:{sys.argv[3]}" if len(sys.argv) > 3 else None
 
 
 @app.post("/orders")
@@ -39,6 +40,8 @@ def place_order():
     if answer.status_code != 200:
         log.error("%s cannot be delivered: %s", item, answer.text)
         return {"ordered": False}, 409
+    if PACKING:
+        requests.post(f"{PACKING}/pack/{item}", timeout=5)
     orders.add(1, {"item": item})
     open_carts.add(-1)
     duration.record(time.monotonic() - began, {"item": item})

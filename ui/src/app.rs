@@ -5,7 +5,8 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use crate::pages::{
-    connect::ConnectPage, home::HomePage, logs::LogsPage, missing::MissingPage, trace::TracePage, traces::TracesPage,
+    connect::ConnectPage, home::HomePage, logs::LogsPage, map::MapPage, metrics::MetricsPage, missing::MissingPage,
+    service::ServicePage, services::ServicesPage, sql::SqlPage, trace::TracePage, traces::TracesPage,
 };
 use crate::session::Session;
 use crate::shell::Shell;
@@ -24,6 +25,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/logs") view=LogsPage/>
                     <Route path=path!("/traces") view=TracesPage/>
                     <Route path=path!("/traces/:id") view=TracePage/>
+                    <Route path=path!("/services") view=ServicesPage/>
+                    <Route path=path!("/services/:name") view=ServicePage/>
+                    <Route path=path!("/map") view=MapPage/>
+                    <Route path=path!("/metrics") view=MetricsPage/>
+                    <Route path=path!("/sql") view=SqlPage/>
                     <Route path=path!("/connect") view=ConnectPage/>
                 </Routes>
             </Shell>

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use api::Problem;
 use leptos::prelude::window;
@@ -20,7 +21,7 @@ thread_local! {
 
 struct Kept {
     url: String,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// When it was kept, in milliseconds since the epoch.
     time: f64,
 }
@@ -68,16 +69,28 @@ impl ApiError {
 }
 
 /// Reads an answer of the API.
-pub fn decode<T: serde::de::DeserializeOwned>(bytes: Vec<u8>) -> Result<T, ApiError> {
+pub fn decode<T: serde::de::DeserializeOwned>(bytes: Arc<Vec<u8>>) -> Result<T, ApiError> {
     serde_json::from_slice(&bytes).map_err(|error| ApiError::unreadable(&error.to_string()))
 }
 
 /// The body of an answer with status 200.
-pub async fn fetch_bytes(url: &str, signal: Option<&AbortSignal>) -> Result<Vec<u8>, ApiError> {
+pub async fn fetch_bytes(url: &str, signal: Option<&AbortSignal>) -> Result<Arc<Vec<u8>>, ApiError> {
+    send(url, None, signal).await
+}
+
+/// As [`fetch_bytes`]; with a body of JSON, which is posted.
+pub async fn send(url: &str, body: Option<&str>, signal: Option<&AbortSignal>) -> Result<Arc<Vec<u8>>, ApiError> {
     let init = RequestInit::new();
     init.set_signal(signal);
+    if let Some(body) = body {
+        init.set_method("POST");
+        init.set_body(&body.into());
+    }
     let request = Request::new_with_str_and_init(url, &init).map_err(|_| ApiError::unreachable())?;
     let _ = request.headers().set("accept", "application/json");
+    if body.is_some() {
+        let _ = request.headers().set("content-type", "application/json");
+    }
     let response: Response = JsFuture::from(window().fetch_with_request(&request))
         .await
         .and_then(JsCast::dyn_into)
@@ -86,16 +99,16 @@ pub async fn fetch_bytes(url: &str, signal: Option<&AbortSignal>) -> Result<Vec<
     let buffer = JsFuture::from(buffer).await.map_err(|_| ApiError::unreachable())?;
     let bytes = js_sys::Uint8Array::new(&buffer).to_vec();
     match response.ok() {
-        true => Ok(bytes),
+        true => Ok(Arc::new(bytes)),
         false => Err(ApiError::of(response.status(), &bytes, response.headers().get("retry-after").ok().flatten())),
     }
 }
 
 /// Keeps an answer for [`kept`].
-pub fn keep(url: &str, bytes: &[u8]) {
+pub fn keep(url: &str, bytes: &Arc<Vec<u8>>) {
     KEPT.with_borrow_mut(|kept| {
         kept.retain(|older| older.url != url);
-        kept.push_front(Kept { url: url.to_owned(), bytes: bytes.to_vec(), time: js_sys::Date::now() });
+        kept.push_front(Kept { url: url.to_owned(), bytes: bytes.clone(), time: js_sys::Date::now() });
         let mut total = 0;
         kept.retain(|answer| {
             total += answer.bytes.len();
@@ -106,7 +119,7 @@ pub fn keep(url: &str, bytes: &[u8]) {
 }
 
 /// An answer to the same question, at most so many milliseconds old.
-pub fn kept(url: &str, age_max: f64) -> Option<Vec<u8>> {
+pub fn kept(url: &str, age_max: f64) -> Option<Arc<Vec<u8>>> {
     let oldest = js_sys::Date::now() - age_max;
     KEPT.with_borrow(|kept| {
         kept.iter().find(|answer| answer.url == url && answer.time >= oldest).map(|answer| answer.bytes.clone())

@@ -52,21 +52,33 @@ impl<T: Send + Sync + 'static> Query<T> {
 pub struct Ask {
     /// URL of the API.
     pub url: String,
+    /// JSON that is posted there; `None` gets.
+    pub body: Option<String>,
     /// How old a kept answer may be, in milliseconds: zero for none, infinite for Back.
     pub kept_age_max: f64,
 }
 
 impl Ask {
+    /// What tells its answer from others.
+    fn name(&self) -> String {
+        format!("{}{}", self.url, self.body.as_deref().unwrap_or_default())
+    }
+
+    /// A request that an answer of at most this age will do for.
+    pub fn kept(url: String, age_max: f64) -> Ask {
+        Ask { url, body: None, kept_age_max: age_max }
+    }
+
     /// A request that must be answered afresh.
     pub fn fresh(url: String) -> Ask {
-        Ask { url, kept_age_max: 0.0 }
+        Ask::kept(url, 0.0)
     }
 }
 
-/// Asks anew whenever `key` changes; a key of `None` asks nothing and keeps what is there.
+/// Asks anew whenever `key` changes; a key of `None` asks nothing, gives up what is under way, and keeps what is there.
 pub fn use_query_latest<T: Send + Sync + 'static>(
     key: impl Fn() -> Option<Ask> + 'static,
-    decode: fn(Vec<u8>) -> Result<T, ApiError>,
+    decode: fn(Arc<Vec<u8>>) -> Result<T, ApiError>,
 ) -> Query<T> {
     let session = Session::get();
     let query = Query { data: RwSignal::new(None), phase: RwSignal::new(Phase::Idle), error: RwSignal::new(None) };
@@ -85,7 +97,12 @@ pub fn use_query_latest<T: Send + Sync + 'static>(
         }
         abort();
         generation.update_value(|number| *number += 1);
-        let Some(ask) = wanted.clone() else { return wanted };
+        let Some(ask) = wanted.clone() else {
+            if query.phase.get_untracked() == Phase::Loading {
+                query.phase.set(Phase::Done);
+            }
+            return wanted;
+        };
         let mine = generation.get_value();
         let finish = move |answer: Result<T, ApiError>| {
             match answer {
@@ -97,7 +114,7 @@ pub fn use_query_latest<T: Send + Sync + 'static>(
             }
             query.phase.set(Phase::Done);
         };
-        let kept = (ask.kept_age_max > 0.0).then(|| fetch::kept(&ask.url, ask.kept_age_max)).flatten();
+        let kept = (ask.kept_age_max > 0.0).then(|| fetch::kept(&ask.name(), ask.kept_age_max)).flatten();
         if let Some(bytes) = kept {
             finish(decode(bytes));
             return wanted;
@@ -108,13 +125,13 @@ pub fn use_query_latest<T: Send + Sync + 'static>(
         query.phase.set(Phase::Loading);
         session.busy.update(|busy| *busy += 1);
         spawn_local(async move {
-            let answer = fetch::fetch_bytes(&ask.url, signal.as_ref()).await;
+            let answer = fetch::send(&ask.url, ask.body.as_deref(), signal.as_ref()).await;
             session.busy.update(|busy| *busy -= 1);
             if generation.try_get_value() != Some(mine) {
                 return;
             }
             finish(answer.and_then(|bytes| {
-                fetch::keep(&ask.url, &bytes);
+                fetch::keep(&ask.name(), &bytes);
                 decode(bytes)
             }));
         });

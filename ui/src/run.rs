@@ -22,7 +22,7 @@ pub struct Run<S> {
 impl<S> Run<S> {
     /// A request of this run.
     pub fn ask(&self, url: String) -> Ask {
-        Ask { url, kept_age_max: if self.restored { f64::INFINITY } else { 0.0 } }
+        Ask::kept(url, if self.restored { f64::INFINITY } else { 0.0 })
     }
 }
 

@@ -11,6 +11,7 @@ use ui_core::range::{RangeText, Window};
 const THEME_KEY: &str = "spyhop.theme";
 const ZONE_KEY: &str = "spyhop.zone";
 const HISTOGRAM_KEY: &str = "spyhop.histogram";
+const COLOURS_KEY: &str = "spyhop.colours";
 /// Resolved windows kept for Back.
 const WINDOWS_MAX: usize = 64;
 
@@ -72,7 +73,9 @@ impl Session {
             shows_help: RwSignal::new(false),
             title: RwSignal::new("Spyhop".to_owned()),
             busy: RwSignal::new(0),
-            colours: StoredValue::new(ServiceColours::default()),
+            colours: StoredValue::new(
+                read(COLOURS_KEY).map_or_else(ServiceColours::default, |text| ServiceColours::parse(&text)),
+            ),
             windows: StoredValue::new(HashMap::new()),
             scrolls: StoredValue::new(HashMap::new()),
         };
@@ -116,12 +119,12 @@ impl Session {
 
     /// The palette slot of a service.
     pub fn slot(self, service: &str) -> u8 {
-        self.colours.try_update_value(|colours| colours.slot(service)).unwrap_or(0)
+        self.colours.try_update_value(|colours| keeping(colours, |colours| colours.slot(service))).unwrap_or(0)
     }
 
     /// Gives slots to all of these together, so that their order of appearance does not matter.
     pub fn assign_slots<'a>(self, services: impl IntoIterator<Item = &'a str>) {
-        self.colours.update_value(|colours| colours.assign(services));
+        self.colours.update_value(|colours| keeping(colours, |colours| colours.assign(services)));
     }
 
     /// How far the list of a run was scrolled when it was left.
@@ -154,6 +157,17 @@ impl Session {
         });
         window
     }
+}
+
+/// Keeps the colours for later visits where services have come to them: a service that has a colour on one page has
+/// the same one on whatever page is opened next.
+fn keeping<T>(colours: &mut ServiceColours, change: impl FnOnce(&mut ServiceColours) -> T) -> T {
+    let before = colours.len();
+    let result = change(colours);
+    if colours.len() != before {
+        write(COLOURS_KEY, &colours.to_text());
+    }
+    result
 }
 
 /// This moment in Unix nanoseconds.

@@ -25,6 +25,9 @@ pub const SHEET: &[(&str, &[(&str, &str)])] = &[
         &[
             ("g l", "Go to logs"),
             ("g t", "Go to traces"),
+            ("g s", "Go to services"),
+            ("g m", "Go to metrics"),
+            ("g q", "Go to SQL"),
             ("g c", "Go to Connect"),
             ("t", "Choose the time range"),
             ("r", "Fetch fresh data"),
@@ -35,6 +38,8 @@ pub const SHEET: &[(&str, &[(&str, &str)])] = &[
     ),
     ("Lists", &[("j  k", "Next and previous row"), ("Enter", "Open the row")]),
     ("Logs", &[("l", "Live on and off")]),
+    ("Services", &[("e", "Open the latest error of the row")]),
+    ("Map", &[("← → ↑ ↓", "Next node that way"), ("Enter", "Look at the node")]),
     (
         "Trace",
         &[

@@ -31,6 +31,12 @@ impl Step {
 
     /// A step of the cargo that started us, with its outputs in `target`.
     pub fn cargo(what: impl Into<String>, target: &Path) -> Step {
+        if let Err(error) = folders::claim(target) {
+            say(format!(
+                "{} could not be claimed ({error}); if it is shared with another clone, mind what it holds",
+                target.display()
+            ));
+        }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
         let mut step = Step::new(what, cargo).env("CARGO_TARGET_DIR", target);
         // What `cargo run` sets for us must not leak into the builds of others.

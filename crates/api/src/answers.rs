@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::records::{Exemplar, LogRecord, Span, UnixNano};
+use crate::records::{Exemplar, LogRecord, Resource, Scope, Span, UnixNano};
 
 /// What an answer cost.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Stats {
     pub files_pruned_by_time: u64,
     /// Files skipped by their trace-id bloom or text index.
     pub files_pruned_by_index: u64,
-    /// Whether an index narrowed the scan: `none`, `bloom`, `text`, `bloom+text`.
+    /// What narrowed or spared the scan: `none`, or of `bloom`, `text` and `rollup` those that did, joined by `+`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub index_used: String,
     /// Rows read from the journal's tail.
@@ -67,6 +67,12 @@ pub struct TraceAnswer {
     pub logs: Vec<LogRecord>,
     /// Metric exemplars that carry the id, by time.
     pub exemplars: Vec<Exemplar>,
+    /// Where the question said `shared=true`: every resource once, which `resource_ref` of spans and logs points into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Resource>,
+    /// As `resources`: every scope once, which `scope_ref` points into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
     /// Newest time seen of each signal (`traces`, `logs`, `metrics`), so that a reader can tell what may still arrive.
     pub last_seen: BTreeMap<String, UnixNano>,
     /// What the answer cost.
@@ -74,6 +80,18 @@ pub struct TraceAnswer {
     /// Whether it is all.
     #[serde(flatten)]
     pub completeness: Completeness,
+}
+
+impl TraceAnswer {
+    /// The resource of one of the answer's records, in whichever form the answer has it.
+    pub fn resource<'a>(&'a self, own: &'a Resource, reference: Option<usize>) -> &'a Resource {
+        reference.and_then(|at| self.resources.get(at)).unwrap_or(own)
+    }
+
+    /// The scope of one of the answer's records, in whichever form the answer has it.
+    pub fn scope<'a>(&'a self, own: &'a Scope, reference: Option<usize>) -> &'a Scope {
+        reference.and_then(|at| self.scopes.get(at)).unwrap_or(own)
+    }
 }
 
 /// One trace in a list.

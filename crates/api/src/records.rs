@@ -104,6 +104,12 @@ pub struct LogRecord {
     /// The library that wrote it.
     #[serde(default)]
     pub scope: Scope,
+    /// Instead of `resource`, in an answer that lists each once: its position in `resources`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_ref: Option<usize>,
+    /// Instead of `scope`, in an answer that lists each once: its position in `scopes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_ref: Option<usize>,
     /// Identity for deep links: 16 hex digits of the record's hash and its ordinal among equals.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
@@ -173,6 +179,12 @@ pub struct Span {
     /// The library that made it.
     #[serde(default)]
     pub scope: Scope,
+    /// Instead of `resource`, in an answer that lists each once: its position in `resources`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_ref: Option<usize>,
+    /// Instead of `scope`, in an answer that lists each once: its position in `scopes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope_ref: Option<usize>,
 }
 
 /// Something that happened during a span.

@@ -2,7 +2,8 @@
 //!
 //! Vocabulary: a *call* is a span of kind server or consumer, or one without a parent: what a service was asked to do.
 //! A *step* is one of the equal pieces of time that a series is cut into; `null` in a list of durations means that a
-//! step had no call.
+//! step had no call. Times at which something was last seen are to the second, rounded down; a step is a minute at
+//! least.
 
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +90,7 @@ pub struct ServiceSummary {
     pub error_count: u64,
     /// Log records in the range.
     pub log_count: u64,
-    /// Newest record of spans and logs, in the range.
+    /// Newest record of spans and logs, in the range; of series where it has only those.
     pub last_seen_unix_nano: UnixNano,
     /// Its calls.
     #[serde(default)]
@@ -197,7 +198,7 @@ pub struct ServiceAnswer {
     pub instances: Vec<Instance>,
     /// Its newest failed spans, newest first.
     pub latest_errors: Vec<ErrorSample>,
-    /// Newest record of spans and logs, in the range.
+    /// Newest record of spans and logs, in the range; where it has none, of all.
     pub last_seen_unix_nano: UnixNano,
     /// What the answer cost.
     pub stats: Stats,

@@ -22,6 +22,7 @@
 mod error;
 mod files;
 mod flush_requests;
+mod rebuilt;
 mod records;
 mod segments;
 mod sql;
@@ -32,6 +33,7 @@ mod swaps;
 mod tests;
 
 pub use error::CatalogError;
+pub use rebuilt::{Rebuilt, RebuiltSegment, RebuiltState};
 pub use records::{
     FlushRequest, LiveFile, NewFile, Quarantined, RequestId, Segment, SegmentState, Snapshot, Swap, SwapId,
 };

@@ -63,6 +63,9 @@ pub const SWAP_COMMITTED: &str = "SELECT 1 FROM swaps WHERE epoch = $1 AND count
 pub const SWAPS: &str = "SELECT epoch, counter FROM swaps";
 pub const LAST_SWAP: &str = "SELECT epoch, counter FROM swaps ORDER BY epoch DESC, counter DESC LIMIT 1";
 
+pub const FORGET_SWAP: &str = "DELETE FROM swaps WHERE epoch = $1 AND counter = $2 AND \
+     (epoch, counter) <> (SELECT epoch, counter FROM swaps ORDER BY epoch DESC, counter DESC LIMIT 1)";
+
 pub const INSERT_FLUSH_REQUEST: &str = "INSERT INTO flush_requests (id, requested_at, segment_end) VALUES ($1, $2, $3)";
 pub const NEXT_FLUSH_REQUEST: &str = "SELECT coalesce(max(id), 0) + 1 FROM flush_requests";
 pub const PENDING_FLUSH: &str = "SELECT id, requested_at, segment_end, sealed_sequence FROM flush_requests \
@@ -82,3 +85,7 @@ pub const FLUSH_REQUEST_UNFINISHED: &str =
 pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 pub const SET_SETTING: &str =
     "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+
+/// For a catalog that is made anew.
+pub const SET_NUMBERS: &str = "UPDATE counter SET segment_next = $1, file_next = $2 WHERE id = 1";
+pub const INSERT_LEASE: &str = "INSERT INTO leases (name, epoch, owner, acquired_at) VALUES ($1, $2, $3, $4)";

@@ -185,6 +185,12 @@ impl Catalog {
         self.writer.close().await;
     }
 
+    /// Brings everything from the write-ahead log into the file, which is synced.
+    pub(crate) async fn checkpoint(&self) -> Result<(), CatalogError> {
+        let done = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await;
+        done.map(drop).map_err(|e| self.error(e))
+    }
+
     /// Begins a write: immediate, counter row first.
     pub(crate) async fn begin_write(&self) -> Result<Write<'_>, CatalogError> {
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.error(e))?;

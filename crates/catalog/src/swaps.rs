@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::Write;
-use crate::{Catalog, CatalogError, Swap, SwapId, sql};
+use crate::{Catalog, CatalogError, LiveFile, Swap, SwapId, sql};
 
 impl Catalog {
     /// Takes a lease: raises its epoch, which fences every earlier owner at once.
@@ -33,18 +33,7 @@ impl Catalog {
         remove_inputs(&mut write, swap).await?;
         let sequence = write.sequence.0 as i64;
         for file in &swap.add {
-            let insert = sqlx::query(sql::INSERT_FILE)
-                .bind(file.id.0 as i64)
-                .bind(file.partition.tenant.as_str())
-                .bind(i64::from(file.partition.table.number()))
-                .bind(file.partition.hour.0)
-                .bind(file.rows as i64)
-                .bind(file.bytes as i64)
-                .bind(file.min_time)
-                .bind(file.max_time)
-                .bind(i64::from(file.schema_version))
-                .bind(sequence);
-            write.run(insert).await?;
+            insert_file(&mut write, file).await?;
         }
         let insert = sqlx::query(sql::INSERT_SWAP)
             .bind(swap.epoch.0 as i64)
@@ -67,12 +56,37 @@ impl Catalog {
         rows.iter().map(|row| swap_id(row).map_err(|e| self.error(e))).collect()
     }
 
+    /// Forgets committed swaps whose manifests are gone. The last one stays, whatever is asked: a start finishes it.
+    pub async fn forget_swaps(&self, ids: &[SwapId]) -> Result<SequenceNumber, CatalogError> {
+        let mut write = self.begin_write().await?;
+        for id in ids {
+            write.run(sqlx::query(sql::FORGET_SWAP).bind(id.epoch.0 as i64).bind(id.counter as i64)).await?;
+        }
+        write.commit().await
+    }
+
     /// The committed swap with the highest number, by epoch then counter.
     pub async fn last_swap(&self) -> Result<Option<SwapId>, CatalogError> {
         let query = sqlx::query(sql::LAST_SWAP);
         let row = query.fetch_optional(self.readers()).await.map_err(|e| self.error(e))?;
         row.map(|row| swap_id(&row).map_err(|e| self.error(e))).transpose()
     }
+}
+
+/// Adds a live file.
+pub(crate) async fn insert_file(write: &mut Write<'_>, file: &LiveFile) -> Result<(), CatalogError> {
+    let insert = sqlx::query(sql::INSERT_FILE)
+        .bind(file.id.0 as i64)
+        .bind(file.partition.tenant.as_str())
+        .bind(i64::from(file.partition.table.number()))
+        .bind(file.partition.hour.0)
+        .bind(file.rows as i64)
+        .bind(file.bytes as i64)
+        .bind(file.min_time)
+        .bind(file.max_time)
+        .bind(i64::from(file.schema_version))
+        .bind(write.sequence.0 as i64);
+    write.run(insert).await.map(drop)
 }
 
 fn swap_id(row: &SqliteRow) -> Result<SwapId, sqlx::Error> {

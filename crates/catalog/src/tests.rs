@@ -5,7 +5,7 @@ use std::path::Path;
 
 use model::{FileId, Hour, LeaseEpoch, Partition, SegmentId, Table, TenantId};
 
-use crate::{Catalog, CatalogError, NewFile, SegmentState, Swap};
+use crate::{Catalog, CatalogError, NewFile, Rebuilt, RebuiltSegment, RebuiltState, SegmentState, Swap, SwapId};
 
 const LEASE: &str = "compact";
 
@@ -130,6 +130,19 @@ async fn conforms_swaps(catalog: &Catalog) {
     assert_eq!(known, [FileId(first.0 + 1), FileId(first.0 + 2)], "a live file is not forgotten");
 }
 
+/// Swaps are forgotten one by one, but never the last.
+async fn conforms_forgetting(catalog: &Catalog) {
+    let swaps = catalog.committed_swaps().await.expect("read");
+    let last = *swaps.last().expect("some");
+    let first = *swaps.first().expect("some");
+    assert!(swaps.len() > 1);
+    catalog.forget_swaps(&[first, last]).await.expect("forgotten");
+    let left = catalog.committed_swaps().await.expect("read");
+    assert!(left.len() + 1 == swaps.len() && !left.contains(&first) && left.contains(&last));
+    assert!(catalog.is_swap_committed(last.epoch, last.counter).await.expect("read"));
+    assert!(!catalog.is_swap_committed(first.epoch, first.counter).await.expect("read"));
+}
+
 /// Whoever lost the lease cannot swap any more.
 async fn conforms_fencing(catalog: &Catalog) {
     let old = catalog.acquire_lease(LEASE, "old").await.expect("acquired");
@@ -215,6 +228,7 @@ async fn sqlite_conforms() {
     conforms_segments(&catalog).await;
     conforms_swaps(&catalog).await;
     conforms_fencing(&catalog).await;
+    conforms_forgetting(&catalog).await;
     conforms_flush_requests(&catalog).await;
     conforms_concurrency(&catalog, &other).await;
     catalog.set_setting("greeting", "hello").await.expect("set");
@@ -227,6 +241,50 @@ async fn sqlite_conforms() {
     catalog.close().await;
     other.close().await;
     assert_eq!(fresh(folder.path()).await.sequence().await.expect("read"), sequence);
+}
+
+#[tokio::test]
+async fn a_rebuilt_catalog_holds_what_it_was_given_and_goes_on_from_there() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let owner = tenant("a");
+    let segment = |id, state| RebuiltSegment { id: SegmentId(id), state, created_at: 4 };
+    let rebuilt = Rebuilt {
+        files: vec![file(FileId(5), &owner, 9)],
+        removed: vec![file(FileId(4), &owner, 3)],
+        segments: vec![
+            segment(1, RebuiltState::Replaced),
+            segment(2, RebuiltState::Consumed { quarantine: None }),
+            segment(3, RebuiltState::Consumed { quarantine: Some("torn".into()) }),
+            segment(4, RebuiltState::Sealed { length: 100, rows: 7 }),
+            segment(5, RebuiltState::Listed),
+        ],
+        swaps: vec![SwapId { epoch: LeaseEpoch(6), counter: 2 }],
+        lease_name: LEASE.into(),
+        lease_epoch: LeaseEpoch(6),
+        segment_next: SegmentId(8),
+        file_next: FileId(9),
+        now: 50,
+    };
+    let path = folder.path().join("catalog.sqlite");
+    Catalog::create_rebuilt(&path, &rebuilt).await.expect("made");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("lists").map(|entry| entry.expect("one")).collect();
+    assert_eq!(left.len(), 1, "one file, without a log beside it: {left:?}");
+
+    let catalog = Catalog::open(&path).await.expect("opens");
+    let snapshot = catalog.snapshot(&owner).await.expect("read");
+    assert_eq!(snapshot.files, rebuilt.files);
+    let live: Vec<_> = snapshot.segments.iter().map(|live| (live.id.0, live.state, live.length, live.rows)).collect();
+    assert_eq!(live, [(4, SegmentState::Sealed, 100, 7), (5, SegmentState::Listed, 0, 0)]);
+    assert!(snapshot.segments[0].sealed_sequence.is_some_and(|sealed| sealed <= snapshot.sequence));
+    assert_eq!(catalog.removed_files(51).await.expect("read"), [(FileId(4), rebuilt.removed[0].partition.clone())]);
+    assert_eq!(catalog.removed_files(50).await.expect("read"), []);
+    assert_eq!(catalog.consumed_segments(51).await.expect("read"), [SegmentId(2), SegmentId(3)]);
+    assert_eq!(catalog.replaced_segments(51).await.expect("read"), [SegmentId(1)]);
+    assert_eq!(catalog.quarantined_segments().await.expect("read").len(), 1);
+    assert_eq!(catalog.draw_segment(1).await.expect("drawn"), SegmentId(8));
+    assert_eq!(catalog.draw_file_ids(1).await.expect("drawn"), FileId(9));
+    assert_eq!(catalog.acquire_lease(LEASE, "next").await.expect("acquired"), LeaseEpoch(7));
+    assert!(catalog.is_swap_committed(LeaseEpoch(6), 2).await.expect("read"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,11 +10,11 @@ use crate::error::{CompactError, OfTable};
 use crate::keywords::KeywordColumn;
 use crate::table_rows::TableRows;
 
-/// Every column that some part has, its rows in this order.
+/// Every column that some part has, its rows in this order. What the rows were is given away column by column.
 ///
 /// `known` is a keyword column that was merged already, with its name.
 pub(crate) fn ordered_columns(
-    rows: &TableRows,
+    mut rows: TableRows,
     order: Vec<u32>,
     known: Option<(&str, &KeywordColumn)>,
 ) -> Result<Vec<(FieldRef, ArrayRef)>, CompactError> {
@@ -23,19 +23,20 @@ pub(crate) fn ordered_columns(
     let mut columns = Vec::new();
     for (place, field) in schema::schema(table).fields().iter().enumerate() {
         let name = field.name().as_str();
-        let Some(parts) = rows.column_at(place) else {
+        let Some(parts) = rows.take_column_at(place) else {
             if !field.is_nullable() {
                 return Err(CompactError::rows(table, format_args!("column {name} is missing")));
             }
             continue;
         };
+        let parts = || parts.iter().map(|part| part.as_ref().map_err(|rows| *rows));
         let array = match (field.data_type(), known) {
             (DataType::Dictionary(..), Some((merged, column))) if merged == name => column.ordered(order.values()),
             (DataType::Dictionary(..), _) => {
-                KeywordColumn::merge(parts).and_then(|column| column.ordered(order.values()))
+                KeywordColumn::merge(parts()).and_then(|column| column.ordered(order.values()))
             }
-            (DataType::FixedSizeBinary(size), _) => joined_ids(parts, *size).and_then(|all| take(&all, &order, None)),
-            (kind, _) => joined(parts, kind).and_then(|all| take(&all, &order, None)),
+            (DataType::FixedSizeBinary(size), _) => joined_ids(parts(), *size).and_then(|all| take(&all, &order, None)),
+            (kind, _) => joined(parts(), kind).and_then(|all| take(&all, &order, None)),
         };
         columns.push((field.clone(), array.of(table)?));
     }

@@ -1,10 +1,17 @@
-//! The compactor: takes the lease, settles what was left half done, then flushes, reaps and answers flush requests.
+//! The compactor: takes the lease, settles what was left half done, then flushes, merges, and answers flush requests
+//! ([`merging`]), and lets go what nobody needs any more ([`keeping`]).
+//!
+//! One job at a time, in this order at every pass: retention and reaping where they are due, which are short, then the
+//! flush, and a merge only where nothing waits to be flushed.
+
+mod keeping;
+mod merging;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::{Catalog, CatalogError, Segment, Swap, SwapId};
+use catalog::{Catalog, CatalogError, LiveFile, NewFile, Segment, Swap, SwapId};
 use model::{LeaseEpoch, SegmentId, SequenceNumber};
 use store::{Layout, ParquetSettings, StoreError, fault, remove_durable};
 use tokio::runtime::Handle;
@@ -18,11 +25,11 @@ use crate::plan::{self, PartitionClamp};
 use crate::status::StatusHandle;
 use crate::{reap, segment, swap};
 
+use keeping::Keeping;
+use merging::Merging;
+
 /// Name of the lease that fences swaps.
 pub const LEASE: &str = "compact";
-
-/// A jump of the wall clock against the steady one that keeps the reaper still for a grace.
-const CLOCK_JUMP_NANOS: i64 = 60_000_000_000;
 
 /// What a swap left to do before the next one may begin.
 #[derive(Debug)]
@@ -33,6 +40,15 @@ enum Unsettled {
     Committed(Manifest),
     /// Not committed; its manifest and outputs are still there.
     Uncommitted(Manifest),
+}
+
+/// What a swap changes.
+#[derive(Debug, Default)]
+struct Change {
+    add: Vec<NewFile>,
+    remove: Vec<LiveFile>,
+    consume: Vec<SegmentId>,
+    quarantine: Vec<(SegmentId, String)>,
 }
 
 /// Compacts one data folder.
@@ -50,40 +66,19 @@ pub struct Compactor {
     blocked: BTreeMap<SegmentId, (Instant, String)>,
     /// Damaged segments that have been reported.
     reported: BTreeSet<SegmentId>,
-    clock: Clock,
-    reap_next: Instant,
+    merging: Merging,
+    keeping: Keeping,
     /// The catalog's number when there was last nothing to do.
     idle_at: Option<SequenceNumber>,
-}
-
-/// Sees the wall clock jump.
-#[derive(Debug)]
-struct Clock {
-    steady: Instant,
-    wall: i64,
-    /// Until then nothing is old enough to be deleted.
-    distrusted_until: Option<Instant>,
-}
-
-impl Clock {
-    /// Whether times of the wall clock may be compared with earlier ones now.
-    fn is_trusted(&mut self, steady: Instant, wall: i64, grace: Duration) -> bool {
-        let passed = i64::try_from(steady.duration_since(self.steady).as_nanos()).unwrap_or(i64::MAX);
-        let jump = wall.saturating_sub(self.wall).saturating_sub(passed);
-        (self.steady, self.wall) = (steady, wall);
-        if jump.saturating_abs() > CLOCK_JUMP_NANOS {
-            tracing::warn!(seconds = jump / 1_000_000_000, "the clock jumped; nothing is deleted for a while");
-            self.distrusted_until = Some(steady + grace);
-        }
-        self.distrusted_until.is_none_or(|until| steady >= until)
-    }
+    /// Cancelled once the running job is to stop where it can.
+    stop: CancellationToken,
 }
 
 impl Compactor {
     /// A compactor of this folder. The caller holds the folder's lock of the role; nothing is touched before
     /// [`Compactor::run`].
     pub fn open(layout: Layout, catalog: Catalog, limits: CompactLimits) -> Compactor {
-        let (steady, wall) = (Instant::now(), catalog.now());
+        let keeping = Keeping::new(Instant::now(), catalog.now(), &limits);
         Compactor {
             layout,
             catalog,
@@ -95,9 +90,10 @@ impl Compactor {
             unsettled: None,
             blocked: BTreeMap::new(),
             reported: BTreeSet::new(),
-            clock: Clock { steady, wall, distrusted_until: None },
-            reap_next: steady,
+            merging: Merging::default(),
+            keeping,
             idle_at: None,
+            stop: CancellationToken::new(),
         }
     }
 
@@ -106,12 +102,13 @@ impl Compactor {
         self.status.clone()
     }
 
-    /// Compacts until `shutdown`; a job that has begun is ended first.
+    /// Compacts until `shutdown`; a flush that has begun is ended first, a merge given up unless it is being committed.
     ///
     /// # Errors
     /// [`CompactError::Fenced`] once another compactor has the lease, and what no later try can help
     /// ([`CompactError::is_retryable`]). Everything else is logged and tried again.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), CompactError> {
+        self.stop = shutdown.clone();
         let mut is_started = false;
         let mut failures = 0;
         while !shutdown.is_cancelled() {
@@ -128,6 +125,7 @@ impl Compactor {
                 Err(error) if error.is_retryable() => {
                     self.report(&error);
                     self.idle_at = None;
+                    self.merging.forget_planned();
                     failures += 1;
                     back_off(self.limits.retry_after, failures)
                 }
@@ -150,12 +148,19 @@ impl Compactor {
         self.status.change(|status| status.last_error = Some(text));
     }
 
+    /// Makes the running job stop by this, without [`Compactor::run`].
+    #[cfg(test)]
+    pub(crate) fn stop_by(&mut self, stop: CancellationToken) {
+        self.stop = stop;
+    }
+
     /// Takes the lease and settles what earlier owners left.
     pub(crate) async fn start(&mut self) -> Result<(), CompactError> {
         let owner = format!("process {}", std::process::id());
         self.epoch = self.catalog.acquire_lease(LEASE, &owner).await?;
         self.counter = 0;
         self.unsettled = None;
+        self.merging = Merging::default();
         self.status.change(|status| status.lease_epoch = self.epoch.0);
 
         // The lease is ours: what is not committed now never will be.
@@ -205,10 +210,12 @@ impl Compactor {
     /// One look at the catalog and what follows from it. Says whether there may be more to do at once.
     pub(crate) async fn pass(&mut self) -> Result<bool, CompactError> {
         self.settle().await?;
+        self.expire_if_due().await?;
         self.reap_if_due().await?;
         let sequence = self.catalog.sequence().await?;
         self.unblock();
-        if self.idle_at == Some(sequence) && self.blocked.is_empty() {
+        let may_rest = self.blocked.is_empty() && !self.merging.is_due(sequence, Instant::now(), self.catalog.now());
+        if self.idle_at == Some(sequence) && may_rest {
             return Ok(false);
         }
         // The request is read before the segments: what it asks for is then among them, or in files.
@@ -222,6 +229,9 @@ impl Compactor {
             return Ok(true);
         }
         let Some(request) = request else {
+            if self.merge_if_due(sequence).await? {
+                return Ok(true);
+            }
             self.idle_at = Some(sequence);
             return Ok(false);
         };
@@ -230,9 +240,13 @@ impl Compactor {
         let is_done = blocking(move || {
             Ok(plan::is_flush_done(&asked, &segments, |listed| segment::holds_commit(&layout, listed)))
         });
-        if is_done.await? {
-            self.catalog.finish_flush(request.id).await?;
+        if !is_done.await? {
+            return Ok(false);
         }
+        if self.merge_for_request(request.id).await? {
+            return Ok(true);
+        }
+        self.catalog.finish_flush(request.id).await?;
         Ok(false)
     }
 
@@ -267,9 +281,16 @@ impl Compactor {
         let bytes: u64 = flushed.outputs.iter().map(|file| file.bytes).sum();
         let (files, segments, is_damaged) =
             (flushed.outputs.len(), flushed.consumed.len(), !flushed.damaged.is_empty());
-        self.commit(flushed).await?;
-        let micros = began.elapsed().as_micros() as u64;
         let now = self.catalog.now();
+        self.merging.note_flush(flushed.outputs.iter().map(|file| &file.partition), now);
+        self.commit(Change {
+            add: flushed.outputs,
+            consume: flushed.consumed,
+            quarantine: flushed.damaged,
+            ..Change::default()
+        })
+        .await?;
+        let micros = began.elapsed().as_micros() as u64;
         self.status.change(|status| {
             status.last_flush_unix_nano = Some(now);
             status.flushes += 1;
@@ -308,20 +329,20 @@ impl Compactor {
         self.status.change(|status| status.blocked = blocked);
     }
 
-    /// Steps 2 to 4 of the swap of what was flushed.
-    async fn commit(&mut self, flushed: Flushed) -> Result<(), CompactError> {
+    /// Steps 2 to 4 of a swap, whose outputs are durable.
+    async fn commit(&mut self, change: Change) -> Result<(), CompactError> {
         let swap = Swap {
             lease_name: LEASE.into(),
             epoch: self.epoch,
             counter: self.counter,
-            add: flushed.outputs,
-            remove: Vec::new(),
-            consume: flushed.consumed,
-            quarantine: flushed.damaged,
+            add: change.add,
+            remove: change.remove.iter().map(|file| file.id).collect(),
+            consume: change.consume,
+            quarantine: change.quarantine,
             now: self.catalog.now(),
         };
         self.counter += 1;
-        let manifest = Manifest::of(&swap, &[]);
+        let manifest = Manifest::of(&swap, &change.remove);
         let (layout, written) = (self.layout.clone(), manifest.clone());
         self.unsettled = Some(Unsettled::Uncommitted(manifest.clone()));
         blocking(move || swap::write_manifest(&layout, &written)).await?;
@@ -373,53 +394,6 @@ impl Compactor {
             }
         }
     }
-
-    async fn reap_if_due(&mut self) -> Result<(), CompactError> {
-        let (steady, wall) = (Instant::now(), self.catalog.now());
-        let is_trusted = self.clock.is_trusted(steady, wall, self.limits.grace);
-        if steady < self.reap_next || !is_trusted {
-            return Ok(());
-        }
-        self.reap_next = steady + self.limits.reap_interval;
-        self.reap(wall).await
-    }
-
-    /// Deletes what is past its grace at this time.
-    pub(crate) async fn reap(&mut self, now: i64) -> Result<(), CompactError> {
-        let grace = self.limits.grace;
-        let before = now.saturating_sub(i64::try_from(grace.as_nanos()).unwrap_or(i64::MAX));
-        let segments = self.catalog.retired_segments(before).await?;
-        let files = self.catalog.removed_files(before).await?;
-        let reaped = (segments.len() + files.len()) as u64;
-        if reaped > 0 {
-            let (layout, ids, gone) = (self.layout.clone(), segments.clone(), files.clone());
-            blocking(move || {
-                reap::delete_segments(&layout, &ids)?;
-                reap::delete_files(&layout, &gone)
-            })
-            .await?;
-            if !segments.is_empty() {
-                self.catalog.forget_segments(&segments).await?;
-            }
-            if !files.is_empty() {
-                self.catalog.forget_files(&files.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
-            }
-            self.status.change(|status| status.reaped += reaped);
-        }
-        let folder = self.layout.journal_folder();
-        let names = blocking(move || Ok(swap::list_names(&folder)?)).await?;
-        let known: HashSet<SegmentId> = self.catalog.known_segments().await?.into_iter().collect();
-        let layout = self.layout.clone();
-        let found = blocking(move || reap::delete_orphan_segments(&layout, &names, &known, grace)).await?;
-        for path in found.strange {
-            let path = path.display().to_string();
-            if !self.status.read().strange_files.contains(&path) {
-                tracing::error!(path, "the catalog does not know this segment; it is left alone");
-                self.status.change(|status| status.strange_files.push(path));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// How long to wait after so many failures in a row: twice as long each time, up to 32 times.
@@ -462,23 +436,6 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_clock_that_jumps_is_not_trusted_for_a_grace() {
-        let start = Instant::now();
-        let mut clock = Clock { steady: start, wall: 0, distrusted_until: None };
-        let mut check = |seconds: u64, wall_seconds: i64, expect: bool| {
-            let steady = start + Duration::from_secs(seconds);
-            let grace = Duration::from_secs(900);
-            assert_eq!(clock.is_trusted(steady, wall_seconds * 1_000_000_000, grace), expect, "{seconds}");
-        };
-        check(10, 10, true);
-        check(70, 130, true);
-        check(80, 3800, false);
-        check(979, 4699, false);
-        check(980, 4700, true);
-        check(990, -50, false);
-    }
 
     #[test]
     fn waits_grow_to_a_bound() {

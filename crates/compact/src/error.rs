@@ -29,6 +29,9 @@ pub enum CompactError {
         /// What is wrong.
         reason: String,
     },
+    /// The catalog cannot be made anew from what lies there: what is in the way, and what to do.
+    #[error("the catalog cannot be rebuilt: {0}")]
+    Rebuild(String),
     /// The job's thread did not end: a panic, or the runtime is shutting down.
     #[error("the compaction job ended early: {0}")]
     Job(String),

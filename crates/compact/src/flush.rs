@@ -120,7 +120,7 @@ impl OutputWriter<'_> {
             let mut series_hours = SeriesHours::default();
             for table in Table::ALL.into_iter().filter(|table| *table != Table::Series) {
                 let Some(parts) = rows.remove(&(tenant.clone(), table)) else { continue };
-                let sorted = sort_rows(&TableRows::new(table, parts)?, &self.clamp)?;
+                let sorted = sort_rows(TableRows::new(table, parts)?, &self.clamp)?;
                 if is_points(table) {
                     series_hours.note(&sorted)?;
                 }
@@ -139,7 +139,7 @@ impl OutputWriter<'_> {
         parts: Vec<RowPart>,
         hours: &SeriesHours,
     ) -> Result<(), CompactError> {
-        let sorted = hours.place(&TableRows::new(Table::Series, parts)?, &self.clamp)?;
+        let sorted = hours.place(TableRows::new(Table::Series, parts)?, &self.clamp)?;
         self.write_table(tenant, &sorted)
     }
 

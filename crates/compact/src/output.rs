@@ -5,8 +5,9 @@ use std::ops::Range;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
 use catalog::NewFile;
-use model::{FileId, Partition, Table};
+use model::{FileId, Partition, Table, TimeRange};
 use schema::BLOCK_ROWS;
+use store::rollup::{LogRollupBuilder, RollupLimits, SpanRollupBuilder};
 use store::{
     Layout, Name, ParquetSettings, Sidecar, StoreError, TraceBloomBuilder, fault, put_synced, remove_if_exists,
     sync_folder, write_parquet,
@@ -68,6 +69,9 @@ pub(crate) fn sidecars(partition: &Partition, batch: &RecordBatch) -> Vec<(Sidec
     if let Some(bytes) = trace_bloom(partition.table, batch) {
         made.push((Sidecar::TraceBloom, bytes));
     }
+    if let Some(bytes) = rollup(partition.table, batch) {
+        made.push((Sidecar::Rollup, bytes));
+    }
     made
 }
 
@@ -103,4 +107,22 @@ fn trace_bloom(table: Table, batch: &RecordBatch) -> Option<Vec<u8>> {
         None => builder.push_absent(batch.num_rows()),
     }
     Some(builder.finish().to_bytes())
+}
+
+/// The rollup of a table that has one; none where the rows have more to tell apart than it may.
+fn rollup(table: Table, batch: &RecordBatch) -> Option<Vec<u8>> {
+    let limits = RollupLimits::default();
+    match table {
+        Table::Logs => {
+            let mut builder = LogRollupBuilder::default();
+            builder.push(batch, &TimeRange::ALL);
+            builder.finish(&limits).map(|rollup| rollup.to_bytes())
+        }
+        Table::Spans => {
+            let mut builder = SpanRollupBuilder::default();
+            builder.push(batch);
+            Some(builder.finish(&limits).to_bytes())
+        }
+        _ => None,
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use catalog::{FlushRequest, Segment, SegmentState};
-use model::SegmentId;
+use model::{Hour, SegmentId};
 
 use crate::limits::CompactLimits;
 
@@ -20,7 +20,13 @@ impl PartitionClamp {
     /// The clamp of these limits.
     pub fn of(limits: &CompactLimits) -> PartitionClamp {
         let nanos = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        PartitionClamp { past_nanos: nanos(limits.retention), future_nanos: nanos(limits.future) }
+        PartitionClamp { past_nanos: nanos(limits.past), future_nanos: nanos(limits.future) }
+    }
+
+    /// For rows that lie in an hour already, whose arrival nobody knows any more: with the hour's start as arrival, a
+    /// row's own time inside the hour, the hour's nearest end else.
+    pub fn within_hour() -> PartitionClamp {
+        PartitionClamp { past_nanos: 0, future_nanos: Hour::NANOS - 1 }
     }
 
     /// The first and last partition time of rows of this arrival.
@@ -132,6 +138,7 @@ mod tests {
     fn partition_times_are_clamped_around_the_arrival() {
         let clamp = PartitionClamp { past_nanos: 100, future_nanos: 10 };
         assert_eq!(clamp.around(1_000), (900, 1_010));
+        assert_eq!(PartitionClamp::within_hour().around(Hour(2).start_unix_nano()).1, Hour(2).end_unix_nano() - 1);
         assert_eq!(clamp.around(i64::MIN), (i64::MIN, i64::MIN + 10));
         assert_eq!(clamp.around(i64::MAX), (i64::MAX - 100, i64::MAX));
     }

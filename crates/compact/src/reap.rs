@@ -5,7 +5,7 @@
 //! `.parquet` or `.dead` file that it does not know means that the catalog is older than the files; it is named and
 //! left alone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(crate) fn delete_segments(layout: &Layout, ids: &[SegmentId]) -> Result<(), 
     Ok(())
 }
 
-/// Deletes removed files by whatever name they have, sidecars too.
+/// Deletes removed files by whatever name they have, sidecars too, and the folders of hours and dates that are empty then.
 pub(crate) fn delete_files(layout: &Layout, files: &[(FileId, Partition)]) -> Result<(), CompactError> {
     for (id, partition) in files {
         for name in [Name::Dead, Name::Live, Name::New] {
@@ -39,6 +39,15 @@ pub(crate) fn delete_files(layout: &Layout, files: &[(FileId, Partition)]) -> Re
         let folder = layout.partition_folder(partition);
         if folder.is_dir() {
             sync_folder(&folder)?;
+        }
+    }
+    // One job runs at a time, so nobody is about to write into a folder that is empty now.
+    let folders: BTreeSet<PathBuf> = files.iter().map(|(_, partition)| layout.partition_folder(partition)).collect();
+    for hour in &folders {
+        let date = hour.parent();
+        // A folder that holds anything is not removed; one that stays empty harms nobody.
+        if std::fs::remove_dir(hour).is_ok() && date.is_some_and(|date| std::fs::remove_dir(date).is_err()) {
+            date.map_or(Ok(()), sync_folder)?;
         }
     }
     Ok(())

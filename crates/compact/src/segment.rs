@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, RecordBatch};
 use catalog::Segment;
 use journal::{End, JournalError, SegmentReader};
 use model::{Table, TenantId};
 use store::Layout;
 
-use crate::table_rows::RowPart;
+use crate::table_rows::{RowPart, fits};
 
 /// Rows of a flush by owner and table, in the order they arrived.
 pub(crate) type RowsByTable = BTreeMap<(TenantId, Table), Vec<RowPart>>;
@@ -66,25 +65,4 @@ pub(crate) fn holds_commit(layout: &Layout, segment: &Segment) -> bool {
         Err(JournalError::Missing(_)) => false,
         Err(_) => true,
     }
-}
-
-/// Whether rows are what their table's schema says: then nothing later can refuse them.
-fn fits(table: Table, version: u16, batch: &RecordBatch) -> Result<(), String> {
-    if version != schema::SCHEMA_VERSION {
-        return Err(format!("schema version {version} is not known"));
-    }
-    let schema = schema::schema(table);
-    for field in batch.schema_ref().fields() {
-        match schema.field_with_name(field.name()) {
-            Ok(known) if known.data_type() == field.data_type() => {}
-            _ => return Err(format!("column {} is not of this table", field.name())),
-        }
-    }
-    for field in schema.fields().iter().filter(|field| !field.is_nullable()) {
-        match batch.column_by_name(field.name()) {
-            Some(column) if column.null_count() == 0 => {}
-            _ => return Err(format!("column {} is missing or holds nulls", field.name())),
-        }
-    }
-    Ok(())
 }

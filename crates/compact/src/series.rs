@@ -45,10 +45,10 @@ impl SeriesHours {
 
     /// Sorts the series rows by hour, metric and series id: one row a series in each hour where it has points, its
     /// time that of the first point there; in the hour of its own time where it has none.
-    pub fn place(&self, rows: &TableRows, clamp: &PartitionClamp) -> Result<SortedRows, CompactError> {
+    pub fn place(&self, rows: TableRows, clamp: &PartitionClamp) -> Result<SortedRows, CompactError> {
         let table = Table::Series;
-        let ids = native_values::<UInt64Type>(rows, "series_id")?;
-        let own_times = native_values::<TimestampNanosecondType>(rows, "time")?;
+        let ids = native_values::<UInt64Type>(&rows, "series_id")?;
+        let own_times = native_values::<TimestampNanosecondType>(&rows, "time")?;
         let metrics = KeywordColumn::merge(rows.required("metric")?).of(table)?;
         let (ranks, keys) = (metrics.ranks(), metrics.keys());
 
@@ -84,4 +84,20 @@ impl SeriesHours {
         }
         Ok(SortedRows { table, columns, hours })
     }
+}
+
+/// Merges the series rows of one hour's files: of each series the row with the earliest time, sorted as a flush sorts
+/// them.
+pub(crate) fn merge_series(rows: TableRows, hour: Hour) -> Result<SortedRows, CompactError> {
+    let table = Table::Series;
+    let ids = native_values::<UInt64Type>(&rows, "series_id")?;
+    let times = native_values::<TimestampNanosecondType>(&rows, "time")?;
+    let metrics = KeywordColumn::merge(rows.required("metric")?).of(table)?;
+    let (ranks, keys) = (metrics.ranks(), metrics.keys());
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    let key = |row: &u32| (rank(&ranks, keys[*row as usize]), ids[*row as usize]);
+    order.sort_unstable_by_key(|row| (key(row), times[*row as usize], *row));
+    order.dedup_by_key(|row| key(row));
+    let hours = hour_ranges(order.iter().map(|_| hour));
+    Ok(SortedRows { table, columns: ordered_columns(rows, order, Some(("metric", &metrics)))?, hours })
 }

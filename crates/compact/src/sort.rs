@@ -25,13 +25,13 @@ fn hour_of(bucket: i64) -> Hour {
 }
 
 /// Sorts the rows of any table but `series`, which [`crate::series`] places.
-pub(crate) fn sort_rows(rows: &TableRows, clamp: &PartitionClamp) -> Result<SortedRows, CompactError> {
+pub(crate) fn sort_rows(rows: TableRows, clamp: &PartitionClamp) -> Result<SortedRows, CompactError> {
     let table = rows.table;
     if u32::try_from(rows.rows()).is_err() {
-        return Err(CompactError::rows(table, "more rows in a flush than row numbers"));
+        return Err(CompactError::rows(table, "more rows at once than row numbers"));
     }
-    let times = native_values::<TimestampNanosecondType>(rows, schema::time_column(table))?;
-    let buckets = buckets(rows, &times, clamp);
+    let times = native_values::<TimestampNanosecondType>(&rows, schema::time_column(table))?;
+    let buckets = buckets(&rows, &times, clamp);
     let keyword = match table {
         Table::Spans => None,
         Table::Logs => Some("service_name"),
@@ -43,9 +43,9 @@ pub(crate) fn sort_rows(rows: &TableRows, clamp: &PartitionClamp) -> Result<Sort
     };
     let order = match (table, &merged) {
         (Table::Logs, Some((_, services))) => order_logs(&buckets, services, &times),
-        (Table::Spans, _) => order_spans(&buckets, &id_values(rows, "trace_id")?, &times),
+        (Table::Spans, _) => order_spans(&buckets, &id_values(&rows, "trace_id")?, &times),
         (_, Some((_, metrics))) => {
-            let series = native_values::<UInt64Type>(rows, "series_id")?;
+            let series = native_values::<UInt64Type>(&rows, "series_id")?;
             order_points(&buckets, metrics, &series, &times)
         }
         (_, None) => Vec::new(),

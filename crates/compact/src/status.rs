@@ -23,6 +23,26 @@ pub struct CompactStatus {
     pub bytes_written: u64,
     /// Wall time they took, in microseconds.
     pub flush_micros: u64,
+    /// Merges committed.
+    pub merges: u64,
+    /// Files they read.
+    pub files_merged: u64,
+    /// Rows they wrote.
+    pub rows_merged: u64,
+    /// Bytes of Parquet they wrote.
+    pub bytes_merged: u64,
+    /// Wall time they took, in microseconds.
+    pub merge_micros: u64,
+    /// Hours of a tenant that are over and whose small files are not merged yet.
+    pub hours_waiting: u64,
+    /// Whether merges wait because the disk is nearly full.
+    pub merges_held: bool,
+    /// Files removed by retention.
+    pub files_expired: u64,
+    /// Rows in them.
+    pub rows_expired: u64,
+    /// Whether retention deletes nothing because the clock jumped.
+    pub retention_held: bool,
     /// Segments and files deleted after their grace.
     pub reaped: u64,
     /// Damaged segments, out of the live set, their files kept: number and what is wrong.

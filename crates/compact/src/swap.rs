@@ -22,27 +22,35 @@ pub(crate) fn write_manifest(layout: &Layout, manifest: &Manifest) -> Result<(),
     Ok(())
 }
 
-/// Step 4: renames inputs to `.dead`, then outputs to `.parquet`. What has its name already is left.
+/// Step 4: renames inputs to `.dead`, then outputs to `.parquet`. What has its name already is left, and so is an input
+/// that has been reaped since.
 ///
 /// # Errors
-/// [`StoreError::Missing`] names a file that has none of its names; the others are renamed nevertheless.
+/// [`StoreError::Missing`] names an output that has none of its names; the others are renamed nevertheless.
 pub(crate) fn finish_swap(layout: &Layout, manifest: &Manifest) -> Result<(), CompactError> {
-    let mut missing = None;
-    let mut rename_all = |files: &mut dyn Iterator<Item = (FileId, Partition)>, to: Name| -> Result<(), StoreError> {
-        let mut folders = BTreeSet::new();
-        for (id, partition) in files {
-            match rename_to(layout, &partition, id, to) {
-                Err(error @ StoreError::Missing { .. }) => missing = Some(error),
-                result => result?,
-            }
-            folders.insert(layout.partition_folder(&partition));
-        }
-        // One folder often takes several files: it is synced once.
-        folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sync_folder(folder))
-    };
-    rename_all(&mut manifest.removed(), Name::Dead)?;
-    rename_all(&mut manifest.added(), Name::Live)?;
+    rename_all(layout, manifest.removed(), Name::Dead)?;
+    let missing = rename_all(layout, manifest.added(), Name::Live)?;
     missing.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Renames files and makes their new names durable. Gives the error of one that has none of its names.
+fn rename_all(
+    layout: &Layout,
+    files: impl Iterator<Item = (FileId, Partition)>,
+    to: Name,
+) -> Result<Option<StoreError>, StoreError> {
+    let mut missing = None;
+    let mut folders = BTreeSet::new();
+    for (id, partition) in files {
+        match rename_to(layout, &partition, id, to) {
+            Err(error @ StoreError::Missing { .. }) => missing = Some(error),
+            result => result?,
+        }
+        folders.insert(layout.partition_folder(&partition));
+    }
+    // One folder often takes several files: it is synced once.
+    folders.iter().filter(|folder| folder.is_dir()).try_for_each(|folder| sync_folder(folder))?;
+    Ok(missing)
 }
 
 /// Renames a file to this name from whichever it has.

@@ -9,16 +9,16 @@ use model::{Hour, Table};
 
 use crate::error::{CompactError, OfTable};
 
-/// Rows of one table in one commit.
+/// Rows of one table in one commit, or in one file.
 #[derive(Debug, Clone)]
 pub(crate) struct RowPart {
-    /// When the commit was made, Unix nanoseconds.
+    /// When the commit was made, Unix nanoseconds; of a file, the start of its hour.
     pub arrival: i64,
     /// Columns of the table's schema, those without values left out.
     pub batch: RecordBatch,
 }
 
-/// All rows of a table in a flush, in the order they arrived, turned from parts into columns.
+/// All rows of a table in a flush or merge, in the order they arrived, turned from parts into columns.
 #[derive(Debug)]
 pub(crate) struct TableRows {
     /// Which table.
@@ -69,6 +69,13 @@ impl TableRows {
         Some(column.iter().zip(&self.parts).map(|(array, (_, rows))| array.as_ref().ok_or(*rows)))
     }
 
+    /// As [`TableRows::column_at`], and gives the column away, so that its memory is free once it has been gathered.
+    pub fn take_column_at(&mut self, place: usize) -> Option<Vec<Result<ArrayRef, usize>>> {
+        let column = std::mem::take(self.columns.get_mut(place)?);
+        let parts = column.into_iter().zip(&self.parts).map(|(array, (_, rows))| array.ok_or(*rows));
+        Some(parts.collect::<Vec<_>>()).filter(|parts| !parts.is_empty())
+    }
+
     /// As [`TableRows::column_at`], by name, for a column that must be there.
     pub fn required(&self, name: &str) -> Result<impl Iterator<Item = Result<&ArrayRef, usize>>, CompactError> {
         let place = schema::schema(self.table).index_of(name).ok();
@@ -106,4 +113,25 @@ impl SortedRows {
         }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).of(self.table)
     }
+}
+
+/// Whether rows are what their table's schema says: then nothing later can refuse them.
+pub(crate) fn fits(table: Table, version: u16, batch: &RecordBatch) -> Result<(), String> {
+    if version != schema::SCHEMA_VERSION {
+        return Err(format!("schema version {version} is not known"));
+    }
+    let schema = schema::schema(table);
+    for field in batch.schema_ref().fields() {
+        match schema.field_with_name(field.name()) {
+            Ok(known) if known.data_type() == field.data_type() => {}
+            _ => return Err(format!("column {} is not of this table", field.name())),
+        }
+    }
+    for field in schema.fields().iter().filter(|field| !field.is_nullable()) {
+        match batch.column_by_name(field.name()) {
+            Some(column) if column.null_count() == 0 => {}
+            _ => return Err(format!("column {} is missing or holds nulls", field.name())),
+        }
+    }
+    Ok(())
 }

@@ -23,6 +23,7 @@ mod receipt;
 mod record;
 mod recovery;
 mod segment;
+mod survey;
 mod window;
 mod wire;
 
@@ -36,4 +37,5 @@ pub use reader::{Commit, Commits, Damage, End, READ_BYTES, SegmentReader};
 pub use receipt::{Digest, Receipt, Rejection, StoredReceipt};
 pub use recovery::RecoveryReport;
 pub use segment::{SEGMENT_FORMAT, segment_id, segment_path};
+pub use survey::{SegmentSurvey, survey};
 pub use window::{WindowBound, WindowStatus};

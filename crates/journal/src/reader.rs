@@ -130,6 +130,17 @@ impl SegmentReader {
         })
     }
 
+    /// Whether nothing has been written at this offset yet, by the look of its first bytes: far cheaper than
+    /// [`SegmentReader::read_from`] for whoever looks often.
+    ///
+    /// # Errors
+    /// [`JournalError::Read`].
+    pub fn is_empty_at(&self, offset: u64) -> Result<bool, JournalError> {
+        let mut front = [0; ALIGNMENT];
+        read_up_to(&self.file, &mut front, offset).map_err(|error| JournalError::read(&self.path, error))?;
+        Ok(front == [0; ALIGNMENT])
+    }
+
     /// What the footer of a sealed segment of this length says about its commits; `None` where there is no footer,
     /// or a damaged one: the commits say the same.
     ///

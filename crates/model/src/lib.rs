@@ -7,6 +7,7 @@
 //! hour; a *segment* is one journal file; a *file* is one Parquet file with its sidecars; a *sequence
 //! number* is the catalog's numbering of its own write transactions, and pins a snapshot.
 
+pub mod attribute_names;
 pub mod attributes;
 mod ids;
 mod partition;

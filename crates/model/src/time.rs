@@ -158,7 +158,8 @@ fn parse_offset(text: &str) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes))
 }
 
-fn civil_to_nanos(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
+/// Unix nanoseconds of a civil time in UTC; nothing where a part of it is out of range.
+pub fn civil_to_nanos(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
     let valid = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
     let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     valid.then(|| seconds.checked_mul(1_000_000_000))?

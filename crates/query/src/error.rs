@@ -30,6 +30,14 @@ pub enum QueryError {
         /// When to ask again.
         retry_after: Duration,
     },
+    /// As many live tails as there may be.
+    #[error("{streams_max} live tails are open, as many as may be")]
+    TailsBusy {
+        /// How many.
+        streams_max: usize,
+        /// When to ask again.
+        retry_after: Duration,
+    },
     /// The server failed.
     #[error("{0}")]
     Internal(String),

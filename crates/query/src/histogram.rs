@@ -7,12 +7,16 @@ use api::{HistogramAnswer, HistogramBucket, UnixNano};
 use arrow::array::Array;
 use arrow::datatypes::Int32Type;
 use model::{Table, TimeRange};
+use store::rollup::MINUTE_NANOS;
 use tables::{Scan, TablesError};
 
+use crate::by_minute::log_pieces;
 use crate::columns::Columns;
 use crate::error::QueryError;
 use crate::matcher::Matcher;
 use crate::service::{QueryLimits, Question};
+use crate::side_by_side::each_unit;
+use crate::steps::{SECOND, Steps};
 use crate::walk::{Matches, Walk};
 
 /// A question for counts.
@@ -32,13 +36,6 @@ pub(crate) struct Prepared {
     steps: usize,
 }
 
-const SECOND: i128 = 1_000_000_000;
-const DAY: i128 = 86_400 * SECOND;
-
-/// Widths a step may have, in seconds; beyond a day, whole days.
-const STEP_SECONDS: [i128; 18] =
-    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400];
-
 pub(crate) fn prepare(ask: LogHistogram, limits: &QueryLimits) -> Result<Prepared, QueryError> {
     let filter = filter::parse(&ask.query, Target::Logs)?;
     if let (Some(start), Some(end)) = (ask.range.start, ask.range.end)
@@ -53,39 +50,6 @@ pub(crate) fn prepare(ask: LogHistogram, limits: &QueryLimits) -> Result<Prepare
     Ok(Prepared { matcher: Matcher::new(&filter, Target::Logs), range: ask.range, steps })
 }
 
-/// Steps of equal width that cover a range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Steps {
-    start: i128,
-    step: i128,
-    count: usize,
-}
-
-impl Steps {
-    /// The narrowest steps of which no more than `count_max` cover `[start, end)`, aligned to their width.
-    fn covering(start: i64, end: i64, count_max: usize) -> Steps {
-        let (start, end) = (i128::from(start), i128::from(end).max(i128::from(start) + 1));
-        let aligned = |step: i128| {
-            let first = start.div_euclid(step);
-            let count = (end - 1).div_euclid(step) - first + 1;
-            Steps { start: first * step, step, count: count as usize }
-        };
-        let nice = STEP_SECONDS.iter().map(|seconds| aligned(seconds * SECOND));
-        let days = (2..).map(|days: i128| aligned(days * DAY));
-        nice.chain(days).find(|steps| steps.count <= count_max.max(2)).unwrap_or(aligned(DAY))
-    }
-
-    fn of(&self, time: i64) -> Option<usize> {
-        let step = (i128::from(time) - self.start).div_euclid(self.step);
-        usize::try_from(step).ok().filter(|step| *step < self.count)
-    }
-
-    fn time(&self, step: usize) -> UnixNano {
-        let time = self.start + self.step * step as i128;
-        UnixNano(time.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
-    }
-}
-
 type Counts = [u64; Severity::ALL.len()];
 
 pub(crate) fn count(question: &Question<'_>, ask: &Prepared, scan: &mut Scan) -> Result<HistogramAnswer, TablesError> {
@@ -97,16 +61,13 @@ pub(crate) fn count(question: &Question<'_>, ask: &Prepared, scan: &mut Scan) ->
         return Ok(HistogramAnswer { step_nano: UnixNano(SECOND as i64), ..HistogramAnswer::default() });
     };
     let end = end.max(start.saturating_add(1));
-    let steps = Steps::covering(start, end, ask.steps);
-    let walk = Walk {
-        table: Table::Logs,
-        range: TimeRange::new(start, end),
-        matcher: &ask.matcher,
-        columns: &["severity_number", "severity_text"],
+    let steps = Steps::covering(start, end, ask.steps, 1);
+    let range = TimeRange::new(start, end);
+    let parts = match steps.are_minutes() && ask.matcher.is_about_services() {
+        true => by_minute(question, ask, range, &steps, scan)?,
+        false => by_row(question, ask, range, &steps, scan)?,
     };
-    let begin = || vec![[0; Severity::ALL.len()]; steps.count];
-    let parts = walk.everywhere(question, scan, begin, |counts, found| add(counts, &steps, found))?;
-    let mut counts: Vec<Counts> = begin();
+    let mut counts: Vec<Counts> = no_counts(&steps);
     for part in parts {
         for (sum, more) in counts.iter_mut().flatten().zip(part.iter().flatten()) {
             *sum += more;
@@ -125,6 +86,52 @@ pub(crate) fn count(question: &Question<'_>, ask: &Prepared, scan: &mut Scan) ->
         total: counts.iter().flatten().sum(),
         ..HistogramAnswer::default()
     })
+}
+
+fn no_counts(steps: &Steps) -> Vec<Counts> {
+    vec![[0; Severity::ALL.len()]; steps.count]
+}
+
+/// Counts of matching rows.
+fn by_row(
+    question: &Question<'_>,
+    ask: &Prepared,
+    range: TimeRange,
+    steps: &Steps,
+    scan: &mut Scan,
+) -> Result<Vec<Vec<Counts>>, TablesError> {
+    let columns = &["severity_number", "severity_text"];
+    let walk = Walk { table: Table::Logs, range, matcher: &ask.matcher, columns };
+    walk.everywhere(question, scan, || no_counts(steps), |counts, found| add(counts, steps, found))
+}
+
+/// The same for a filter that looks at no more than the service, from what files hold by minute.
+fn by_minute(
+    question: &Question<'_>,
+    ask: &Prepared,
+    range: TimeRange,
+    steps: &Steps,
+    scan: &mut Scan,
+) -> Result<Vec<Vec<Counts>>, TablesError> {
+    let units = question.engine.units(question.pinned, Table::Logs, &range, scan);
+    each_unit(
+        question,
+        &units,
+        scan,
+        || no_counts(steps),
+        |counts, unit, scan| {
+            log_pieces(question, unit, &range, scan, &mut |piece| {
+                let is_wanted = ask.matcher.services(piece.rollup.services());
+                for cell in piece.rollup.cells().iter().filter(|cell| piece.holds(cell.minute)) {
+                    let service = piece.rollup.instances()[cell.instance as usize].service;
+                    let step = steps.of(cell.minute.saturating_mul(MINUTE_NANOS));
+                    if let Some(step) = step.filter(|_| is_wanted[service as usize]) {
+                        counts[step].iter_mut().zip(cell.counts).for_each(|(sum, more)| *sum += u64::from(more));
+                    }
+                }
+            })
+        },
+    )
 }
 
 fn add(counts: &mut [Counts], steps: &Steps, found: &Matches<'_>) {
@@ -150,30 +157,5 @@ fn add(counts: &mut [Counts], steps: &Steps, found: &Matches<'_>) {
             known => Some(known),
         };
         counts[step][class.unwrap_or(Severity::Unknown) as usize] += 1;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_are_nice_and_few() {
-        let second = SECOND as i64;
-        let check = |start: i64, end: i64, max: usize, step: i128, count: usize| {
-            let steps = Steps::covering(start, end, max);
-            assert_eq!((steps.step, steps.count), (step * SECOND, count), "{start} {end} {max}");
-            assert!(steps.start <= i128::from(start) && steps.of(start).is_some() && steps.of(end - 1).is_some());
-        };
-        check(0, 60 * second, 60, 1, 60);
-        check(0, 61 * second, 60, 2, 31);
-        check(second / 2, 60 * second + second / 2, 60, 2, 31);
-        check(0, 900 * second, 60, 15, 60);
-        check(0, 3600 * second, 60, 60, 60);
-        check(0, 86_400 * second, 60, 1800, 48);
-        check(0, 86_400 * second * 100, 60, 2 * 86_400, 50);
-        check(5, 6, 60, 1, 1);
-        check(-10 * second, 10 * second, 60, 1, 20);
-        assert!(Steps::covering(i64::MIN, i64::MAX, 60).count <= 60);
     }
 }

@@ -3,23 +3,29 @@
 //! Order: by time, then by the record's hash, so that pages are the same wherever the records lie. A cursor says after
 //! which time and hash the next page begins, and how many equal records were already given.
 //!
-//! Two passes: the first reads times and what the filter needs, and keeps the places of rows that may be among the
-//! nearest; the second reads those rows whole. Rows that share the time at which a page ends are all read whole, since
+//! Two passes: the first reads times and what the filter needs, and keeps of the rows that may be among the nearest
+//! what it has read; the second reads the other columns of those rows. Rows that share the time at which a page ends are all read whole, since
 //! only their hashes say which of them are on it.
 
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use api::filter::{self, Target};
 use api::{LogRecord, LogSearchAnswer};
+use arrow::array::{RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{interleave_record_batch, take_record_batch};
+use arrow::datatypes::Schema;
 use model::{Table, TimeRange};
 use tables::{Scan, TablesError, Unit};
 
+use crate::columns::Columns;
 use crate::error::QueryError;
 use crate::identity::LogHasher;
 use crate::matcher::Matcher;
 use crate::records::LogRows;
 use crate::service::{QueryLimits, Question};
-use crate::walk::{Finder, Matches, Walk};
+use crate::walk::{Finder, Hits, Walk, each_row};
 
 /// Which end of time comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -85,7 +91,7 @@ impl Cursor {
 
 impl Direction {
     /// A number that grows in this direction.
-    fn rank(self, time: i64) -> i64 {
+    pub(crate) fn rank(self, time: i64) -> i64 {
         match self {
             // Turns the order round, the ends included.
             Direction::Backward => !time,
@@ -140,7 +146,13 @@ struct Found {
     rank: i64,
     unit: usize,
     row: usize,
+    /// Where what has been read of it is kept: which batch, and which row of it.
+    kept: (usize, usize),
 }
+
+/// Rows whose values are kept from the first pass, those that have turned out to be too far among them; of more,
+/// everything is read again.
+const ROWS_KEPT_MAX: usize = 32_768;
 
 /// The places of the nearest rows.
 struct Nearest {
@@ -151,6 +163,8 @@ struct Nearest {
     /// Ranks of the nearest rows that are on this page or a later one for certain; the farthest on top.
     ranks: BinaryHeap<i64>,
     rows: Vec<Found>,
+    /// What was read of the rows; none once there were too many of them.
+    kept: Option<Vec<RecordBatch>>,
     tidy_at: usize,
 }
 
@@ -162,6 +176,7 @@ impl Nearest {
             keep: search.limit + 1,
             ranks: BinaryHeap::new(),
             rows: Vec::new(),
+            kept: Some(Vec::new()),
             tidy_at: 4 * search.limit + 4096,
         }
     }
@@ -170,22 +185,27 @@ impl Nearest {
         (self.ranks.len() >= self.keep).then(|| self.ranks.peek().copied()).flatten()
     }
 
-    fn add(&mut self, found: Found) {
-        if self.worst().is_some_and(|worst| found.rank > worst) {
-            return;
+    /// Whether a row of this rank may be on the page; it counts from now on.
+    fn admit(&mut self, rank: i64) -> bool {
+        if self.worst().is_some_and(|worst| rank > worst) {
+            return false;
         }
-        if self.cursor_rank.is_none_or(|cursor| found.rank > cursor) {
-            self.ranks.push(found.rank);
+        if self.cursor_rank.is_none_or(|cursor| rank > cursor) {
+            self.ranks.push(rank);
             if self.ranks.len() > self.keep {
                 self.ranks.pop();
             }
         }
-        self.rows.push(found);
+        true
     }
 
     fn tidy(&mut self) {
         if let Some(worst) = self.worst() {
             self.rows.retain(|row| row.rank <= worst);
+        }
+        let kept_rows = |kept: &Vec<RecordBatch>| kept.iter().map(RecordBatch::num_rows).sum::<usize>();
+        if self.kept.as_ref().is_some_and(|kept| kept_rows(kept) > ROWS_KEPT_MAX) {
+            self.kept = None;
         }
         self.tidy_at = 2 * self.rows.len() + 4096;
     }
@@ -196,10 +216,26 @@ impl Finder for Nearest {
         self.worst().map(|rank| self.direction.time(rank))
     }
 
-    fn take(&mut self, found: &Matches<'_>, scan: &mut Scan) -> Result<(), TablesError> {
-        for row in found.rows() {
-            let rank = self.direction.rank(found.times.value(row));
-            self.add(Found { rank, unit: found.unit, row: found.unit_rows[row] });
+    fn take(&mut self, hits: Hits, scan: &mut Scan) -> Result<(), TablesError> {
+        let Some(times) = Columns(&hits.batch).times("time") else { return Ok(()) };
+        let mut admitted: Vec<u32> = Vec::new();
+        let batch = self.kept.as_ref().map_or(0, Vec::len);
+        for (at, time) in times.values().iter().enumerate() {
+            let rank = self.direction.rank(*time);
+            if self.admit(rank) {
+                self.rows.push(Found { rank, unit: hits.unit, row: hits.rows[at], kept: (batch, admitted.len()) });
+                admitted.push(at as u32);
+            }
+        }
+        if admitted.is_empty() {
+            return Ok(());
+        }
+        if let Some(kept) = &mut self.kept {
+            let taken = match admitted.len() == hits.rows.len() {
+                true => Ok(hits.batch),
+                false => take_record_batch(&hits.batch, &UInt32Array::from(admitted)),
+            };
+            kept.push(taken.map_err(|error| TablesError::Internal(error.to_string()))?);
         }
         if self.rows.len() > self.tidy_at {
             self.tidy();
@@ -229,13 +265,13 @@ impl PartialEq for Placed {
 impl Eq for Placed {}
 
 impl PartialOrd for Placed {
-    fn partial_cmp(&self, other: &Placed) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Placed) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Placed {
-    fn cmp(&self, other: &Placed) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Placed) -> Ordering {
         (self.rank, self.hash_rank).cmp(&(other.rank, other.hash_rank))
     }
 }
@@ -248,9 +284,9 @@ pub(crate) fn search(
     let walk = Walk { table: Table::Logs, range: search.range, matcher: &search.matcher, columns: &[] };
     let units = walk.units(question, search.direction, scan);
     let mut nearest = Nearest::new(search);
-    walk.in_order(question, &units, search.direction, &mut nearest, scan)?;
+    walk.in_order(question, (&units, search.direction), nearest.keep, &mut nearest, scan)?;
     nearest.tidy();
-    let mut placed = read_whole(question, &units, nearest.rows, search, scan)?;
+    let mut placed = read_whole(question, &units, nearest, search, scan)?;
 
     let has_more = placed.len() > search.limit;
     placed.truncate(search.limit);
@@ -273,6 +309,18 @@ pub(crate) fn search(
     Ok(answer)
 }
 
+/// The newest records that match, newest first.
+pub(crate) fn newest(
+    question: &Question<'_>,
+    matcher: &Matcher,
+    limit: usize,
+    scan: &mut Scan,
+) -> Result<Vec<LogRecord>, TablesError> {
+    let (matcher, direction) = (matcher.clone(), Direction::Backward);
+    let prepared = Prepared { matcher, range: TimeRange::ALL, limit, cursor: None, direction };
+    Ok(search(question, &prepared, scan)?.logs)
+}
+
 /// The identity of a record, beside its time.
 pub(crate) fn record_id(hash: u64, ordinal: u64) -> String {
     format!("{hash:016x}-{ordinal}")
@@ -289,68 +337,109 @@ pub(crate) fn record_columns(table: Table) -> Vec<&'static str> {
     of_table.filter(|name| !of_resource(name) || table == Table::Exemplars).collect()
 }
 
-/// The first records of the order among these rows, one more than the page has.
+/// The first records of the order among the rows found, one more than the page has.
 fn read_whole(
     question: &Question<'_>,
     units: &[Unit],
-    mut rows: Vec<Found>,
+    nearest: Nearest,
     search: &Prepared,
     scan: &mut Scan,
 ) -> Result<Vec<Placed>, TablesError> {
+    let Nearest { mut rows, kept, .. } = nearest;
     rows.sort_unstable_by_key(|found| (found.unit, found.row));
-    let mut first: BinaryHeap<Placed> = BinaryHeap::new();
-    let mut skip = search.cursor.map_or(0, |cursor| cursor.given);
-    let cursor_place =
-        search.cursor.map(|cursor| (search.direction.rank(cursor.time), search.direction.hash_rank(cursor.hash)));
+    let mut first = First::new(search);
     let columns = record_columns(Table::Logs);
     for of_unit in rows.chunk_by(|a, b| a.unit == b.unit) {
-        let ranges = ranges_of(of_unit.iter().map(|found| found.row));
-        // The rows were counted when they were found.
-        let mut whole = scan.fork();
-        let open = question.engine.open_unit(&units[of_unit[0].unit], &mut whole)?;
-        let read = open.read(&columns, &ranges, &mut whole, |batch, _, _| {
-            let log_rows = LogRows::new(batch);
-            let hasher = LogHasher::new(batch);
-            for row in 0..batch.num_rows() {
-                let rank = search.direction.rank(log_rows.time(row));
-                let hash = hasher.hash(row);
-                let hash_rank = search.direction.hash_rank(hash);
-                match cursor_place.map(|place| (rank, hash_rank).cmp(&place)) {
-                    Some(std::cmp::Ordering::Less) => continue,
-                    Some(std::cmp::Ordering::Equal) if skip > 0 => {
-                        skip -= 1;
-                        continue;
-                    }
-                    _ => {}
-                }
-                let is_full = first.len() > search.limit;
-                if is_full && first.peek().is_some_and(|worst| (worst.rank, worst.hash_rank) <= (rank, hash_rank)) {
-                    continue;
-                }
-                first.push(Placed { rank, hash_rank, hash, record: log_rows.record(row) });
-                if is_full {
-                    first.pop();
-                }
+        let known = match &kept {
+            Some(kept) => Some(known(kept, of_unit)?),
+            None => None,
+        };
+        let is_known = |name: &str| known.as_ref().is_some_and(|known| known.column_by_name(name).is_some());
+        let missing: Vec<&str> = columns.iter().copied().filter(|name| !is_known(name)).collect();
+        let rows: Vec<usize> = of_unit.iter().map(|found| found.row).collect();
+        let unit = &units[of_unit[0].unit];
+        let read = each_row(question, unit, &rows, &missing, scan, |batch, positions| {
+            match &known {
+                Some(known) => first.take(&beside(&known.slice(positions.start, positions.len()), &batch)?),
+                None => first.take(&batch),
             }
             Ok(())
         });
         scan.without_damage(read)?;
-        scan.cost.bytes_scanned += whole.cost.bytes_scanned;
     }
-    Ok(first.into_sorted_vec())
+    Ok(first.placed.into_sorted_vec())
 }
 
-/// Joins ascending rows to ranges.
-fn ranges_of(rows: impl Iterator<Item = usize>) -> Vec<std::ops::Range<usize>> {
-    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-    for row in rows {
-        match ranges.last_mut() {
-            Some(last) if last.end == row => last.end += 1,
-            Some(last) if last.end > row => {}
-            _ => ranges.push(row..row + 1),
+/// What is known of these rows, in their order.
+fn known(kept: &[RecordBatch], rows: &[Found]) -> Result<RecordBatch, TablesError> {
+    let mut batches: Vec<&RecordBatch> = Vec::new();
+    let mut numbers: HashMap<usize, usize> = HashMap::new();
+    let mut places = Vec::with_capacity(rows.len());
+    for found in rows {
+        let number = *numbers.entry(found.kept.0).or_insert_with(|| {
+            batches.push(&kept[found.kept.0]);
+            batches.len() - 1
+        });
+        places.push((number, found.kept.1));
+    }
+    interleave_record_batch(&batches, &places).map_err(|error| TablesError::Internal(error.to_string()))
+}
+
+/// The columns of both batches, which have the same rows, in the order of the table: a record's hash goes by it.
+fn beside(known: &RecordBatch, read: &RecordBatch) -> Result<RecordBatch, TablesError> {
+    let table = schema::schema(Table::Logs);
+    let of_batch = |batch: &RecordBatch| -> Vec<_> {
+        batch.schema_ref().fields().iter().cloned().zip(batch.columns().iter().cloned()).collect()
+    };
+    let mut columns: Vec<_> = of_batch(known).into_iter().chain(of_batch(read)).collect();
+    columns.sort_by_cached_key(|(field, _)| table.index_of(field.name()).unwrap_or(usize::MAX));
+    let (fields, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let options = RecordBatchOptions::new().with_row_count(Some(known.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        .map_err(|error| TablesError::Internal(error.to_string()))
+}
+
+/// Gathers the first records of the order.
+struct First<'a> {
+    search: &'a Prepared,
+    placed: BinaryHeap<Placed>,
+    /// Records at the cursor's place that were given before.
+    skip: u64,
+    cursor_place: Option<(i64, u64)>,
+}
+
+impl First<'_> {
+    fn new(search: &Prepared) -> First<'_> {
+        let place = |cursor: Cursor| (search.direction.rank(cursor.time), search.direction.hash_rank(cursor.hash));
+        let skip = search.cursor.map_or(0, |cursor| cursor.given);
+        First { search, placed: BinaryHeap::new(), skip, cursor_place: search.cursor.map(place) }
+    }
+
+    fn take(&mut self, batch: &RecordBatch) {
+        let (log_rows, hasher) = (LogRows::new(batch), LogHasher::new(batch));
+        let (direction, limit) = (self.search.direction, self.search.limit);
+        for row in 0..batch.num_rows() {
+            let rank = direction.rank(log_rows.time(row));
+            let hash = hasher.hash(row);
+            let hash_rank = direction.hash_rank(hash);
+            match self.cursor_place.map(|place| (rank, hash_rank).cmp(&place)) {
+                Some(Ordering::Less) => continue,
+                Some(Ordering::Equal) if self.skip > 0 => {
+                    self.skip -= 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let is_full = self.placed.len() > limit;
+            if is_full && self.placed.peek().is_some_and(|worst| (worst.rank, worst.hash_rank) <= (rank, hash_rank)) {
+                continue;
+            }
+            self.placed.push(Placed { rank, hash_rank, hash, record: log_rows.record(row) });
+            if is_full {
+                self.placed.pop();
+            }
         }
     }
-    ranges
 }
 
 #[cfg(test)]

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::{Completeness, HistogramAnswer, LogSearchAnswer, ServicesAnswer, SqlAnswer, SqlRequest, Stats};
+use api::filter::{self, Target};
+use api::{Completeness, HistogramAnswer, LogSearchAnswer, SqlAnswer, SqlRequest, Stats};
 use api::{TraceAnswer, TraceSearchAnswer};
 use catalog::Catalog;
-use model::{Table, TenantId, TimeRange, TraceId};
+use model::{Table, TenantId, TraceId};
 use store::Layout;
-use tables::{Deadline, Engine, EngineLimits, Pinned, Scan, TablesError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tables::{Deadline, Engine, EngineLimits, JournalPlace, Pinned, Scan, TablesError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::QueryError;
 use crate::histogram::LogHistogram;
 use crate::log_search::LogSearch;
+use crate::matcher::Matcher;
+use crate::metrics::MetricLimits;
 use crate::sql::{SqlLimits, SqlRunner};
+use crate::tail::{Beginning, Feeds, Listener, LogTail, LogTailStream, TailLimits};
 use crate::trace_search::TraceSearch;
-use crate::{histogram, log_search, services, trace_search, trace_view};
+use crate::{histogram, log_search, tail, trace_search, trace_view};
 
 /// Bounds of questions.
 #[derive(Debug, Clone)]
@@ -33,8 +37,20 @@ pub struct QueryLimits {
     pub page_records_max: usize,
     /// Most steps of a histogram.
     pub steps_max: usize,
+    /// Most services of one answer.
+    pub services_max: usize,
+    /// Most operations of one service that are told apart.
+    pub operations_max: usize,
+    /// Most pairs of caller and called in a map.
+    pub map_edges_max: usize,
+    /// Most traces that are looked up for a map because they are spread over files.
+    pub map_traces_max: usize,
     /// Bounds of SQL.
     pub sql: SqlLimits,
+    /// Bounds of metrics.
+    pub metrics: MetricLimits,
+    /// Bounds of live tails.
+    pub tail: TailLimits,
 }
 
 impl Default for QueryLimits {
@@ -47,7 +63,13 @@ impl Default for QueryLimits {
             retry_after: Duration::from_secs(1),
             page_records_max: 5_000,
             steps_max: 1_000,
+            services_max: 5_000,
+            operations_max: 5_000,
+            map_edges_max: 20_000,
+            map_traces_max: 10_000,
             sql: SqlLimits::default(),
+            metrics: MetricLimits::default(),
+            tail: TailLimits::default(),
         }
     }
 }
@@ -66,6 +88,9 @@ struct Inner {
     limits: QueryLimits,
     slots: Arc<Semaphore>,
     sql: SqlRunner,
+    feeds: Feeds,
+    tail_slots: Arc<Semaphore>,
+    tails_closed: watch::Sender<bool>,
 }
 
 /// Answers questions over one data folder. Cheap to clone. Its methods are called inside a tokio runtime; they do
@@ -92,7 +117,7 @@ impl Drop for StopOnDrop {
 
 /// An answer's work, done: the answer but for its cost and completeness.
 pub(crate) struct Done<T> {
-    answer: T,
+    pub(crate) answer: T,
     pub(crate) stats: Stats,
     pub(crate) completeness: Completeness,
 }
@@ -106,20 +131,50 @@ impl QueryService {
         let engine = Engine::new(layout, catalog, settings.engine);
         let sql = SqlRunner::new(engine.clone(), settings.limits.sql.clone())?;
         let slots = Arc::new(Semaphore::new(settings.limits.concurrent_max.max(1)));
-        Ok(QueryService { inner: Arc::new(Inner { engine, limits: settings.limits, slots, sql }) })
+        let tail_slots = Arc::new(Semaphore::new(settings.limits.tail.streams_max));
+        let inner = Inner {
+            engine,
+            limits: settings.limits,
+            slots,
+            sql,
+            feeds: Feeds::default(),
+            tail_slots,
+            tails_closed: watch::Sender::new(false),
+        };
+        Ok(QueryService { inner: Arc::new(inner) })
     }
 
-    /// Everything that carries this trace id, with no time range; none where nothing does.
+    /// Bounds it was made with.
+    pub(crate) fn limits(&self) -> &QueryLimits {
+        &self.inner.limits
+    }
+
+    /// Everything that carries this trace id, with no time range; none where nothing does. It comes as the JSON of
+    /// [`api::TraceAnswer`]; where `is_shared`, records name their resource and scope by number, and the answer lists
+    /// each once.
     ///
     /// # Errors
     /// Any of [`QueryError`] but `Invalid`.
-    pub async fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Option<TraceAnswer>, QueryError> {
-        let done = self.ask(tenant, move |question, scan| trace_view::trace(question, id, scan)).await?;
-        let is_complete = done.completeness.complete;
-        let answer = TraceAnswer { stats: done.stats, completeness: done.completeness, ..done.answer };
-        let is_empty = answer.spans.is_empty() && answer.logs.is_empty() && answer.exemplars.is_empty();
+    pub async fn trace_json(
+        &self,
+        tenant: &TenantId,
+        id: TraceId,
+        is_shared: bool,
+    ) -> Result<Option<Vec<u8>>, QueryError> {
+        let done = self.ask(tenant, move |question, scan| trace_view::trace(question, id, is_shared, scan)).await?;
         // Nothing found is no answer only where everything was looked at.
-        Ok((!is_empty || !is_complete).then_some(answer))
+        let is_answer = !done.answer.is_empty || !done.completeness.complete;
+        Ok(is_answer.then(|| done.answer.finish(&done.stats, &done.completeness)))
+    }
+
+    /// As [`QueryService::trace_json`], for callers in this process who read the answer.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Option<TraceAnswer>, QueryError> {
+        let json = self.trace_json(tenant, id, false).await?;
+        let read = json.map(|json| serde_json::from_slice(&json)).transpose();
+        read.map_err(|error| QueryError::Internal(format!("the answer does not read back: {error}")))
     }
 
     /// Log records that match a filter, by time.
@@ -152,15 +207,6 @@ impl QueryService {
         Ok(TraceSearchAnswer { stats: done.stats, completeness: done.completeness, ..done.answer })
     }
 
-    /// Services with records in a range.
-    ///
-    /// # Errors
-    /// Any of [`QueryError`] but `Invalid`.
-    pub async fn services(&self, tenant: &TenantId, range: TimeRange) -> Result<ServicesAnswer, QueryError> {
-        let done = self.ask(tenant, move |question, scan| services::services(question, range, scan)).await?;
-        Ok(ServicesAnswer { stats: done.stats, completeness: done.completeness, ..done.answer })
-    }
-
     /// The answer to one SELECT.
     ///
     /// # Errors
@@ -171,6 +217,44 @@ impl QueryService {
         crate::sql::check_text(&request.query, self.inner.sql.limits())?;
         let slot = self.slot().await?;
         self.inner.sql.run(tenant, request, begun, until, slot).await
+    }
+
+    /// Records that match a filter, as they are stored.
+    ///
+    /// # Errors
+    /// [`QueryError::Invalid`] for the filter or the place, [`QueryError::TailsBusy`], or those of a question.
+    pub async fn tail_logs(&self, tenant: &TenantId, ask: LogTail) -> Result<LogTailStream, QueryError> {
+        let limits = &self.inner.limits.tail;
+        let matcher = Matcher::new(&filter::parse(&ask.query, Target::Logs)?, Target::Logs);
+        let from = match &ask.from {
+            Some(text) => {
+                Some(text.parse::<JournalPlace>().map_err(|error| QueryError::invalid(format!("'from': {error}")))?)
+            }
+            None => None,
+        };
+        let busy =
+            |_| QueryError::TailsBusy { streams_max: limits.streams_max, retry_after: self.inner.limits.retry_after };
+        let permit = Arc::clone(&self.inner.tail_slots).try_acquire_owned().map_err(busy)?;
+        let feed = self.inner.feeds.of(&self.inner.engine, tenant, limits.feed_bytes_max);
+        let end = feed.end().await?;
+        let beginning = match from {
+            Some(place) => Beginning::resumed(place, end, feed.list().await?.newest()),
+            None if ask.last == 0 => Beginning { place: end, ..Beginning::default() },
+            None => self.last_logs(tenant, matcher.clone(), ask.last.min(limits.last_records_max)).await?,
+        };
+        let closed = self.inner.tails_closed.subscribe();
+        Ok(LogTailStream::new(Listener { feed, matcher, limits: limits.clone(), permit, closed }, beginning))
+    }
+
+    async fn last_logs(&self, tenant: &TenantId, matcher: Matcher, count: usize) -> Result<Beginning, QueryError> {
+        let done = self.ask(tenant, move |question, scan| tail::last(question, &matcher, count, scan)).await?;
+        let (logs, place) = done.answer;
+        Ok(Beginning { place, logs, notes: done.completeness.incomplete_because, is_resumed: false })
+    }
+
+    /// Ends every live tail, now and from now on: the process is about to end.
+    pub fn close_tails(&self) {
+        self.inner.tails_closed.send_replace(true);
     }
 
     /// Whether any record is stored for this tenant.
@@ -198,7 +282,7 @@ impl QueryService {
 
     /// Runs a question's work over a fresh snapshot, twice at most: where a file of the snapshot is gone, a swap came
     /// between, and the next snapshot names its successor.
-    async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
+    pub(crate) async fn ask<T, F>(&self, tenant: &TenantId, work: F) -> Result<Done<T>, QueryError>
     where
         T: Send + 'static,
         F: Fn(&Question<'_>, &mut Scan) -> Result<T, TablesError> + Send + Sync + 'static,

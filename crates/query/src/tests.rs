@@ -3,6 +3,9 @@
 mod fixture;
 mod logs;
 mod measure;
+mod metrics;
+mod services;
 mod snapshot;
 mod sql;
+mod tail;
 mod traces;

@@ -20,7 +20,7 @@ use crate::log_search::Direction;
 use crate::matcher::{Matcher, field_is};
 use crate::service::{QueryLimits, Question};
 use crate::services::STATUS_ERROR;
-use crate::walk::{Finder, Matches, Walk};
+use crate::walk::{Finder, Hits, Walk};
 
 /// A question for traces.
 #[derive(Debug, Clone, Default)]
@@ -152,10 +152,10 @@ impl Finder for Latest<'_> {
         self.bound
     }
 
-    fn take(&mut self, found: &Matches<'_>, _scan: &mut Scan) -> Result<(), TablesError> {
-        let Some(ids) = Columns(found.batch).ids("trace_id") else { return Ok(()) };
-        for row in found.rows() {
-            let time = found.times.value(row);
+    fn take(&mut self, hits: Hits, _scan: &mut Scan) -> Result<(), TablesError> {
+        let columns = Columns(&hits.batch);
+        let (Some(ids), Some(times)) = (columns.ids("trace_id"), columns.times("start_time")) else { return Ok(()) };
+        for (row, time) in times.values().iter().copied().enumerate() {
             if self.bound.is_some_and(|bound| time < bound) || ids.is_null(row) {
                 continue;
             }
@@ -240,7 +240,7 @@ fn next_places(
     let walk = Walk { table: Table::Spans, range, matcher: &search.matcher, columns: &["trace_id"] };
     let units = walk.units(question, Direction::Backward, scan);
     let mut latest = Latest { keep, known, before, times: HashMap::new(), bound: None, tidy_at: keep };
-    walk.in_order(question, &units, Direction::Backward, &mut latest, scan)?;
+    walk.in_order(question, (&units, Direction::Backward), keep, &mut latest, scan)?;
     let mut places: Vec<Place> = latest.times.into_iter().map(|(id, time)| Place { time, id }).collect();
     places.sort_unstable_by(|a, b| b.cmp(a));
     places.truncate(keep);

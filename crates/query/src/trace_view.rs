@@ -1,8 +1,9 @@
 //! Everything known of one trace: spans, log records and exemplars that carry its id, whenever they happened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use api::{Exemplar, LogRecord, Span, TraceAnswer, UnixNano};
+use api::{Completeness, Exemplar, Stats};
+use arrow::array::RecordBatch;
 use arrow::datatypes::UInt64Type;
 use model::{Signal, Table, TimeRange, TraceId};
 use tables::{Scan, TRACE_ROWS_MAX, TablesError};
@@ -10,61 +11,111 @@ use tables::{Scan, TRACE_ROWS_MAX, TablesError};
 use crate::columns::Columns;
 use crate::identity::LogHasher;
 use crate::log_search::{record_columns, record_id};
-use crate::records::{ExemplarRows, LogRows, SpanRows};
+use crate::records::{ExemplarRows, LogRows, Object, Origins, SpanRows, write_array};
 use crate::service::Question;
 
 /// Files of `series` that are looked into for the units of metrics.
 const SERIES_FILES_MAX: usize = 8;
 
-pub(crate) fn trace(question: &Question<'_>, id: TraceId, scan: &mut Scan) -> Result<TraceAnswer, TablesError> {
-    Ok(TraceAnswer {
-        trace_id: id.to_string(),
-        spans: spans_of(question, id, scan)?,
-        logs: logs_of(question, id, scan)?,
-        exemplars: exemplars_of(question, id, scan)?,
-        last_seen: last_seen(question),
-        ..TraceAnswer::default()
-    })
+/// The answer about a trace as the JSON of [`api::TraceAnswer`], but for its cost and completeness.
+pub(crate) struct TraceJson {
+    /// An object that is still open.
+    json: Vec<u8>,
+    /// Whether nothing carries the id.
+    pub(crate) is_empty: bool,
 }
 
-fn spans_of(question: &Question<'_>, id: TraceId, scan: &mut Scan) -> Result<Vec<Span>, TablesError> {
-    let columns = record_columns(Table::Spans);
-    let batches = question.engine.trace_rows(question.pinned, Table::Spans, &[id], &columns, TRACE_ROWS_MAX, scan)?;
-    let mut found = Vec::new();
-    for batch in &batches {
-        let rows = SpanRows::new(batch);
-        found.extend((0..batch.num_rows()).map(|row| rows.span(row)));
+impl TraceJson {
+    /// The whole answer.
+    pub(crate) fn finish(self, stats: &Stats, completeness: &Completeness) -> Vec<u8> {
+        let mut json = self.json;
+        let mut put = |before: &[u8], value: serde_json::Result<Vec<u8>>| {
+            json.extend_from_slice(before);
+            // These types hold nothing that JSON cannot carry.
+            json.extend_from_slice(&value.unwrap_or_default());
+        };
+        put(b",\"stats\":", serde_json::to_vec(stats));
+        put(b",\"complete\":", serde_json::to_vec(&completeness.complete));
+        if !completeness.incomplete_because.is_empty() {
+            put(b",\"incomplete_because\":", serde_json::to_vec(&completeness.incomplete_because));
+        }
+        json.push(b'}');
+        json
     }
-    found.sort_by(|a, b| {
-        (a.start_time_unix_nano, &a.span_id, a.end_time_unix_nano).cmp(&(
-            b.start_time_unix_nano,
-            &b.span_id,
-            b.end_time_unix_nano,
-        ))
-    });
-    Ok(found)
 }
 
-fn logs_of(question: &Question<'_>, id: TraceId, scan: &mut Scan) -> Result<Vec<LogRecord>, TablesError> {
-    let columns = record_columns(Table::Logs);
-    let batches = question.engine.trace_rows(question.pinned, Table::Logs, &[id], &columns, TRACE_ROWS_MAX, scan)?;
-    let mut found: Vec<(u64, LogRecord)> = Vec::new();
-    for batch in &batches {
-        let rows = LogRows::new(batch);
-        let hasher = LogHasher::new(batch);
-        found.extend((0..batch.num_rows()).map(|row| (hasher.hash(row), rows.record(row))));
+/// Bytes of a span or a log record, about.
+const RECORD_BYTES: usize = 512;
+
+pub(crate) fn trace(
+    question: &Question<'_>,
+    id: TraceId,
+    is_shared: bool,
+    scan: &mut Scan,
+) -> Result<TraceJson, TablesError> {
+    let of_table = |table, scan: &mut Scan| {
+        let columns = record_columns(table);
+        question.engine.trace_rows(question.pinned, table, &[id], &columns, TRACE_ROWS_MAX, scan)
+    };
+    let (spans, logs) = (of_table(Table::Spans, scan)?, of_table(Table::Logs, scan)?);
+    let exemplars = exemplars_of(question, id, scan)?;
+    let rows: usize = spans.iter().chain(&logs).map(RecordBatch::num_rows).sum();
+    let mut json = Vec::with_capacity(1024 + rows * RECORD_BYTES);
+    let mut origins = Origins::new(is_shared);
+    let mut answer = Object::begin(&mut json);
+    answer.text("trace_id", &id.to_string());
+    write_spans(&spans, &mut origins, answer.member("spans"));
+    write_logs(&logs, &mut origins, answer.member("logs"));
+    let written = serde_json::to_writer(answer.member("exemplars"), &exemplars);
+    written.map_err(|error| TablesError::Internal(error.to_string()))?;
+    origins.write_lists(&mut answer);
+    let mut newest = Object::begin(answer.member("last_seen"));
+    for (signal, time) in last_seen(question) {
+        newest.time(signal, time);
     }
-    found.sort_by_key(|(hash, record)| (record.time_unix_nano, *hash));
+    newest.end();
+    Ok(TraceJson { json, is_empty: rows == 0 && exemplars.is_empty() })
+}
+
+/// A row of one of several batches.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    batch: usize,
+    row: usize,
+}
+
+fn places(batches: &[RecordBatch]) -> impl Iterator<Item = Place> + '_ {
+    let rows = |(batch, rows): (usize, &RecordBatch)| (0..rows.num_rows()).map(move |row| Place { batch, row });
+    batches.iter().enumerate().flat_map(rows)
+}
+
+/// Spans by start, id and end.
+fn write_spans(batches: &[RecordBatch], origins: &mut Origins, out: &mut Vec<u8>) {
+    let mut rows: Vec<SpanRows<'_>> = batches.iter().map(SpanRows::new).collect();
+    let mut order: Vec<_> = places(batches)
+        .map(|place| {
+            let spans = &rows[place.batch];
+            ((spans.start(place.row), spans.span_id(place.row), spans.end(place.row)), place)
+        })
+        .collect();
+    order.sort_by_key(|(key, _)| *key);
+    write_array(out, order, |out, (_, place)| rows[place.batch].write(place.row, origins, out));
+}
+
+/// Log records by time and hash, with their identities.
+fn write_logs(batches: &[RecordBatch], origins: &mut Origins, out: &mut Vec<u8>) {
+    let mut rows: Vec<LogRows<'_>> = batches.iter().map(LogRows::new).collect();
+    let hashers: Vec<LogHasher<'_>> = batches.iter().map(LogHasher::new).collect();
+    let key = |place: Place| (rows[place.batch].time(place.row), hashers[place.batch].hash(place.row));
+    let mut order: Vec<_> = places(batches).map(|place| (key(place), place)).collect();
+    order.sort_by_key(|(key, _)| *key);
     let mut before = None;
     let mut ordinal = 0;
-    let with_id = |(hash, mut record): (u64, LogRecord)| {
-        let key = (record.time_unix_nano, hash);
+    write_array(out, order, |out, (key, place)| {
         ordinal = if before == Some(key) { ordinal + 1 } else { 0 };
         before = Some(key);
-        record.id = record_id(hash, ordinal);
-        record
-    };
-    Ok(found.into_iter().map(with_id).collect())
+        rows[place.batch].write(place.row, &record_id(key.1, ordinal), origins, out);
+    });
 }
 
 fn exemplars_of(question: &Question<'_>, id: TraceId, scan: &mut Scan) -> Result<Vec<Exemplar>, TablesError> {
@@ -122,15 +173,12 @@ fn metric_units(
     Ok(units)
 }
 
-/// The newest record of each signal in the snapshot: what is younger may still arrive.
-fn last_seen(question: &Question<'_>) -> BTreeMap<String, UnixNano> {
-    let mut newest = BTreeMap::new();
-    for signal in Signal::ALL {
-        let of_signal = Table::ALL.into_iter().filter(|table| table.signal() == signal);
+/// The newest record of each signal in the snapshot, by the signal's name: what is younger may still arrive.
+fn last_seen(question: &Question<'_>) -> impl Iterator<Item = (&'static str, i64)> {
+    let newest = |signal: Signal| {
+        let of_signal = Table::ALL.into_iter().filter(move |table| table.signal() == signal);
         let times = of_signal.filter_map(|table| question.pinned.time_bounds(table)).map(|(_, max)| max);
-        if let Some(time) = times.max() {
-            newest.insert(signal.name().to_owned(), UnixNano(time));
-        }
-    }
-    newest
+        Some((signal.name(), times.max()?))
+    };
+    Signal::ALL.into_iter().filter_map(newest)
 }

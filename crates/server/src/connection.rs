@@ -6,6 +6,7 @@
 //! way and lose it. Whatever is still open after the grace is closed.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ use tower::ServiceExt;
 
 use crate::idle::IdleTimeout;
 use crate::linger::Lingering;
+use crate::query_edge::PeerAddress;
 use crate::serve::ServeLimits;
 use crate::tls::Tls;
 
@@ -57,22 +59,22 @@ enum Stage {
 
 impl Terms {
     /// Serves a connection to its end.
-    pub(crate) async fn serve(&self, stream: TcpStream, stopped: watch::Receiver<bool>) {
+    pub(crate) async fn serve(&self, stream: TcpStream, peer: SocketAddr, stopped: watch::Receiver<bool>) {
         let idle_timeout = self.limits.idle_timeout;
         let wrap = |stream| IdleTimeout::new(Lingering::new(stream), idle_timeout);
-        let Some(tls) = &self.tls else { return self.serve_stream(wrap(stream), stopped).await };
+        let Some(tls) = &self.tls else { return self.serve_stream(wrap(stream), peer, stopped).await };
         match tls.accept(stream, wrap).await {
-            Ok(stream) => self.serve_stream(stream, stopped).await,
+            Ok(stream) => self.serve_stream(stream, peer, stopped).await,
             Err(error) => tracing::debug!(%error, "no TLS handshake"),
         }
     }
 
-    async fn serve_stream<S>(&self, stream: S, mut stopped: watch::Receiver<bool>)
+    async fn serve_stream<S>(&self, stream: S, peer: SocketAddr, mut stopped: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let age = Arc::new(Age::default());
-        let service = service_fn(|request| answer(self.router.clone(), age.clone(), request));
+        let service = service_fn(|request| answer(self.router.clone(), peer, age.clone(), request));
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
         let mut stage = Stage::Young;
         let mut is_stopping = false;
@@ -124,7 +126,13 @@ fn spread(age_max: Duration, fraction: f64) -> Duration {
     age_max.mul_f64(0.9 + 0.2 * fraction)
 }
 
-async fn answer(router: Router, age: Arc<Age>, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    age: Arc<Age>,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    request.extensions_mut().insert(PeerAddress(peer));
     let is_http1 = request.version() != Version::HTTP_2;
     if is_http1 {
         age.is_http1.store(true, Ordering::Relaxed);

@@ -7,6 +7,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,10 +105,10 @@ async fn accept_loop(
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &permits) => accepted,
         };
-        let Some((stream, permit)) = accepted else { continue };
+        let Some((stream, peer, permit)) = accepted else { continue };
         let (terms, stopped) = (terms.clone(), stopped.clone());
         connections.spawn(async move {
-            terms.serve(stream, stopped).await;
+            terms.serve(stream, peer, stopped).await;
             drop(permit);
         });
     }
@@ -122,14 +123,14 @@ async fn accept_loop(
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let permit = permits.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "cannot set TCP_NODELAY");
             }
-            Some((stream, permit))
+            Some((stream, peer, permit))
         }
         Err(error) => {
             // Out of descriptors, or the client is gone already: neither is cured by trying at once.

@@ -1,5 +1,5 @@
-//! `spyhop compact --now`: asks, through the catalog, that everything acknowledged so far be sealed and flushed, and
-//! waits until it is.
+//! `spyhop compact --now`: asks, through the catalog, that everything acknowledged so far be sealed and flushed and its
+//! hours closed, which means that their small files are merged; and waits until it is.
 
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,9 @@ async fn request_and_wait(layout: &Layout, wait_max: Duration) -> Result<(), Fai
         tokio::time::sleep(POLL).await;
     }
     catalog.close().await;
-    logging::print(&format!("Everything acknowledged is in files, after {:.1} s.\n", begun.elapsed().as_secs_f64()));
+    logging::print(&format!(
+        "Everything acknowledged is in files, and their hours are merged, after {:.1} s.\n",
+        begun.elapsed().as_secs_f64()
+    ));
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! one role ([`roles`]). Other commands are short-lived. A command that fails says one sentence on stderr and ends
 //! with an exit code from [`failure`].
 
+mod catalog_rebuild;
 mod clock;
 mod compact_now;
 mod demo;
@@ -17,11 +18,13 @@ mod logging;
 mod process_stats;
 mod roles;
 mod settings;
+mod shipping;
 mod signals;
 mod start;
 mod status_writer;
 mod supervised;
 mod supervisor;
+mod tail;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -57,7 +60,23 @@ enum Command {
     },
     /// Send the telemetry of a small shop to an OTLP endpoint until stopped.
     Demo(demo::DemoArguments),
-    /// Ask the running server to bring its journal into files.
+    /// Send what an app prints as log records, and pass it on: my-app | spyhop pipe.
+    ///
+    /// JSON and logfmt lines give a record its time, severity, message, trace and span id; plain lines their time and
+    /// severity; a stack trace is one record. Ends with 0 when everything was sent, else with 1.
+    Pipe(Box<shipping::ShippingArguments>),
+    /// Run an app, send what it prints as log records, and pass it on: spyhop exec -- my-app args…
+    ///
+    /// Signals go on to the app, and its exit code is ours: 128 and the signal's number where a signal ended it. The
+    /// app is never blocked by the server: while that is away, records wait in memory.
+    Exec {
+        #[command(flatten)]
+        shipping: Box<shipping::ShippingArguments>,
+        /// The app and its arguments.
+        #[arg(required = true, trailing_var_arg = true, value_name = "APP")]
+        app: Vec<String>,
+    },
+    /// Ask the running server to bring its journal into files, and to merge small ones.
     Compact {
         /// Do it now and wait until it is done.
         #[arg(long, required = true)]
@@ -68,6 +87,8 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// Print log records as they are stored, until interrupted.
+    Tail(tail::TailArguments),
     /// Ask a running server whether it is ready; the exit code says it.
     Health {
         /// Server to ask, such as http://spyhop:4318; may be repeated. Without it, the one of these settings.
@@ -88,9 +109,24 @@ enum Command {
     },
     /// Send OTLP/JSON lines, as export writes them, to a server.
     Import(import::ImportArguments),
+    /// Look after the catalog.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
     /// Look at the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum CatalogCommand {
+    /// Make a lost or damaged catalog anew from files, manifests and journal, with the server stopped.
+    Rebuild {
+        /// Do it even though there is a catalog that can be read; it is kept beside the new one.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +173,13 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve { role: Roles::Query, place } => serve_role(Role::Query, place),
         Command::Serve { role: Roles::Compact, place } => serve_role(Role::Compact, place),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Tail(arguments) => tail::run(arguments),
+        Command::Pipe(arguments) => shipping::pipe(&arguments),
+        Command::Exec { shipping, app } => match shipping::exec(&shipping, &app)? {
+            0 => Ok(()),
+            // The app has said what was wrong, if anything.
+            code => Err(Failure { sentence: String::new(), code }),
+        },
         Command::Compact { now: _, wait_seconds, place } => {
             let resolved = settings::resolve(place.config, place.data_dir)?;
             compact_now::run(&Settings::new(&resolved), Duration::from_secs(wait_seconds))
@@ -149,6 +192,10 @@ fn run(command: Command) -> Result<(), Failure> {
             export::run(&arguments, &Settings::new(&settings::resolve(place.config, place.data_dir)?))
         }
         Command::Import(arguments) => import::run(arguments),
+        Command::Catalog(CatalogCommand::Rebuild { replace, place }) => {
+            let resolved = settings::resolve(place.config, place.data_dir)?;
+            catalog_rebuild::run(&Settings::new(&resolved), replace)
+        }
         Command::Config(ConfigCommand::Show { place }) => {
             logging::print(&settings::shown(&settings::resolve(place.config, place.data_dir)?));
             Ok(())

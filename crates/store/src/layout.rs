@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! VERSION                      format of the folder, one number
-//! catalog.sqlite               the catalog
+//! catalog.sqlite               the catalog (.rebuild while it is made anew, .old what a rebuild replaced)
 //! journal/<segment>.journal    segments
-//! files/<tenant>/<table>/date=YYYY-MM-DD/hour=HH/<file>.parquet | .new | .dead, and sidecars .tix .blm
+//! files/<tenant>/<table>/date=YYYY-MM-DD/hour=HH/<file>.parquet | .new | .dead, and sidecars .tix .blm .rlp
 //! manifests/<epoch>-<counter>.json
 //! status/<role>.json, locks/<role>.lock
 //! ```
@@ -49,17 +49,20 @@ pub enum Sidecar {
     TextIndex,
     /// Bloom over trace ids, and where they lie, `.blm`.
     TraceBloom,
+    /// Counts by minute, `.rlp`.
+    Rollup,
 }
 
 impl Sidecar {
     /// Every kind.
-    pub const ALL: [Sidecar; 2] = [Sidecar::TextIndex, Sidecar::TraceBloom];
+    pub const ALL: [Sidecar; 3] = [Sidecar::TextIndex, Sidecar::TraceBloom, Sidecar::Rollup];
 
     /// The extension, without the dot.
     pub fn extension(self) -> &'static str {
         match self {
             Sidecar::TextIndex => "tix",
             Sidecar::TraceBloom => "blm",
+            Sidecar::Rollup => "rlp",
         }
     }
 }
@@ -89,6 +92,16 @@ impl Layout {
     /// `catalog.sqlite`.
     pub fn catalog_path(&self) -> PathBuf {
         self.root.join("catalog.sqlite")
+    }
+
+    /// `catalog.sqlite.rebuild`: a catalog being made anew, before it takes the other's name.
+    pub fn catalog_rebuild_path(&self) -> PathBuf {
+        self.root.join("catalog.sqlite.rebuild")
+    }
+
+    /// `catalog.sqlite.old`: what a rebuild found as catalog and put aside.
+    pub fn catalog_old_path(&self) -> PathBuf {
+        self.root.join("catalog.sqlite.old")
     }
 
     /// `journal/`.
@@ -163,21 +176,50 @@ pub fn open_data_folder(root: &Path) -> Result<Layout, StoreError> {
     }
     make_folder_durable(root)?;
     let layout = Layout::new(root);
-    match fs::read_to_string(layout.version_path()) {
-        Ok(text) => check_version(root, &text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            check_nothing_of_ours(&layout)?;
-            put_durable(&layout.version_path(), format!("{FORMAT_VERSION}\n").as_bytes())?;
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-            return Err(not_ours(root, "its VERSION is no text"));
-        }
-        Err(error) => return Err(StoreError::io("read", &layout.version_path(), error)),
+    if !has_known_version(&layout)? {
+        check_nothing_of_ours(&layout)?;
+        put_durable(&layout.version_path(), format!("{FORMAT_VERSION}\n").as_bytes())?;
     }
     // Data first, catalog second: another process may just now be making both, in the other order.
     if !layout.catalog_path().exists() && holds_data(&layout)? && !layout.catalog_path().exists() {
         return Err(StoreError::CatalogMissing { path: root.to_owned() });
     }
+    make_folders(&layout)?;
+    check_writable(&layout)?;
+    Ok(layout)
+}
+
+/// Opens a data folder whose catalog is to be made anew, whether it has one or not. Nothing is made of what is no data
+/// folder.
+///
+/// # Errors
+/// As [`open_data_folder`], but for the catalog.
+pub fn open_data_folder_to_rebuild(root: &Path) -> Result<Layout, StoreError> {
+    if !root.is_dir() {
+        return Err(not_ours(root, "there is no such folder"));
+    }
+    let layout = Layout::new(root);
+    if !has_known_version(&layout)? {
+        return Err(not_ours(root, "it has no VERSION file"));
+    }
+    make_folders(&layout)?;
+    check_writable(&layout)?;
+    Ok(layout)
+}
+
+/// Whether there is a `VERSION`, and it is one that this build knows.
+fn has_known_version(layout: &Layout) -> Result<bool, StoreError> {
+    match fs::read_to_string(layout.version_path()) {
+        Ok(text) => check_version(layout.root(), &text).map(|()| true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(not_ours(layout.root(), "its VERSION is no text"))
+        }
+        Err(error) => Err(StoreError::io("read", &layout.version_path(), error)),
+    }
+}
+
+fn make_folders(layout: &Layout) -> Result<(), StoreError> {
     let folders = [
         layout.journal_folder(),
         layout.files_folder(),
@@ -185,11 +227,7 @@ pub fn open_data_folder(root: &Path) -> Result<Layout, StoreError> {
         layout.status_folder(),
         layout.locks_folder(),
     ];
-    for folder in folders {
-        make_folder_durable(&folder)?;
-    }
-    check_writable(&layout)?;
-    Ok(layout)
+    folders.iter().try_for_each(|folder| make_folder_durable(folder))
 }
 
 fn not_ours(root: &Path, reason: impl Into<String>) -> StoreError {
@@ -310,6 +348,25 @@ mod tests {
         check(&[("VERSION", "1\n"), ("journal/0000000000000001.journal", "")], "spyhop catalog rebuild");
         check(&[(parquet, "")], "no VERSION");
         check(&[("catalog.sqlite", "")], "no VERSION");
+    }
+
+    #[test]
+    fn a_rebuild_needs_a_data_folder_and_no_catalog() {
+        let root = tempfile::tempdir().expect("a folder");
+        let check = |expect: &str| {
+            let answer = open_data_folder_to_rebuild(root.path()).err().map(|error| error.to_string());
+            assert!(answer.as_ref().is_some_and(|answer| answer.contains(expect)), "{answer:?}");
+        };
+        check("no VERSION");
+        assert_eq!(fs::read_dir(root.path()).expect("lists").count(), 0, "nothing was made");
+        put_durable(&root.path().join("VERSION"), b"2\n").expect("put");
+        check("has format 2");
+        put_durable(&root.path().join("VERSION"), b"1\n").expect("put");
+        put_durable(&root.path().join("journal/0000000000000001.journal"), b"").expect("put");
+        assert!(open_data_folder(root.path()).is_err());
+        open_data_folder_to_rebuild(root.path()).expect("opens");
+        let missing = open_data_folder_to_rebuild(&root.path().join("nowhere"));
+        assert!(missing.is_err() && !root.path().join("nowhere").exists());
     }
 
     #[test]

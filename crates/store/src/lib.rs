@@ -1,5 +1,5 @@
-//! The data folder: where things lie, how they are made durable, and how Parquet files and trace blooms are
-//! written and read. Every function blocks; call them from blocking threads.
+//! The data folder: where things lie, how they are made durable, and how Parquet files, trace blooms and rollups
+//! are written and read. Every function blocks; call them from blocking threads.
 //!
 //! Vocabulary: a *file* is one Parquet file, known by its [`model::FileId`], with its *sidecars* beside it.
 //! A file is called `.new` until its swap has renamed it, `.parquet` while it is live, `.dead` once it was
@@ -20,6 +20,7 @@ mod page_index;
 mod parquet_reader;
 mod parquet_settings;
 mod parquet_writer;
+pub mod rollup;
 mod sidecar;
 mod source;
 mod trace_blocks;
@@ -32,7 +33,7 @@ pub use durable::{
     sync_folder,
 };
 pub use error::StoreError;
-pub use layout::{FORMAT_VERSION, Layout, Name, Sidecar, open_data_folder};
+pub use layout::{FORMAT_VERSION, Layout, Name, Sidecar, open_data_folder, open_data_folder_to_rebuild};
 pub use page_index::PageTimes;
 pub use parquet_reader::{Batches, MetadataCache, ParquetReader};
 pub use parquet_settings::ParquetSettings;

@@ -95,6 +95,12 @@ impl ParquetReader {
         Ok(ParquetReader { path, table, file, metadata })
     }
 
+    /// The same open file for another reading, which counts its bytes apart.
+    #[must_use]
+    pub fn apart(&self) -> ParquetReader {
+        ParquetReader { file: Arc::new(self.file.apart()), ..self.clone() }
+    }
+
     /// Rows of the file.
     pub fn rows(&self) -> usize {
         self.metadata.metadata().file_metadata().num_rows().max(0) as usize
@@ -126,11 +132,32 @@ impl ParquetReader {
         entries.iter().find(|entry| entry.key == key)?.value.as_deref()
     }
 
+    /// Bytes its rows take once they are all decoded, roughly.
+    pub fn decoded_bytes(&self) -> u64 {
+        page_index::decoded_bytes(self.metadata(), self.schema())
+    }
+
+    /// Smallest and greatest value of the time column, as its statistics have them; none for a file without rows.
+    pub fn time_bounds(&self) -> Option<(i64, i64)> {
+        let pages = self.page_times().into_iter().map(|page| (page.min_time, page.max_time));
+        pages.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+    }
+
     /// Rows of the pages that may hold this trace, by the page index: ascending, apart from each other. For
     /// spans these are few; a table not sorted by trace id has a map in its bloom instead.
     pub fn rows_with_trace(&self, id: &TraceId) -> Vec<Range<usize>> {
         let column = schema::trace_id_column(self.table);
         column.map(|column| page_index::rows_with_bytes(self.metadata(), column, id)).unwrap_or_default()
+    }
+
+    /// Rows of the pages that may hold points of this metric, of one of these series (ascending; `None` for all of
+    /// them) and with a time inside the range, by the page index: ascending, apart from each other.
+    pub fn rows_with_series(&self, metric: &str, series: Option<&[u64]>, range: &TimeRange) -> Vec<Range<usize>> {
+        let of_series = page_index::rows_with_series(self.metadata(), metric, series);
+        match of_series.is_empty() || (range.start.is_none() && range.end.is_none()) {
+            true => of_series,
+            false => page_index::intersection(&of_series, &self.rows_in_time(range)),
+        }
     }
 
     /// Rows of the pages with a time inside the range: ascending, apart from each other.

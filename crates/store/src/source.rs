@@ -20,7 +20,7 @@ const GAP_BYTES_MAX: u64 = 16 << 10;
 /// An open file that counts what is read from it.
 #[derive(Debug)]
 pub(crate) struct CountedFile {
-    file: File,
+    file: Arc<File>,
     length: u64,
     bytes_read: AtomicU64,
 }
@@ -28,7 +28,12 @@ pub(crate) struct CountedFile {
 impl CountedFile {
     pub(crate) fn new(file: File) -> io::Result<CountedFile> {
         let length = file.metadata()?.len();
-        Ok(CountedFile { file, length, bytes_read: AtomicU64::new(0) })
+        Ok(CountedFile { file: Arc::new(file), length, bytes_read: AtomicU64::new(0) })
+    }
+
+    /// The same file with a count of its own.
+    pub(crate) fn apart(&self) -> CountedFile {
+        CountedFile { file: Arc::clone(&self.file), length: self.length, bytes_read: AtomicU64::new(0) }
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {

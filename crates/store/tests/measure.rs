@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use arrow::array::*;
 use arrow::datatypes::{Field, Int32Type, Schema};
-use model::{Hour, Partition, Table, TenantId};
+use model::{Hour, Partition, Table, TenantId, TimeRange};
+use store::rollup::{LogRollup, LogRollupBuilder, OperationBuilder, RollupLimits, SpanRollup, SpanRollupBuilder};
 use store::{ParquetReader, ParquetSettings, TraceBloomBuilder, write_parquet};
 
 const ROWS: usize = 131_072;
@@ -387,6 +388,7 @@ fn report(table: Table, batch: &RecordBatch) {
     let start = Instant::now();
     ParquetReader::open_path(&path, table).expect("opens");
     println!("  opened in {:?}, {} bytes of metadata in memory", start.elapsed(), reader.metadata().memory_size());
+    report_rollup(table, batch);
     let Some(ids) = batch.column_by_name("trace_id") else { return };
     let start = Instant::now();
     let mut bloom = match table {
@@ -400,6 +402,51 @@ fn report(table: Table, batch: &RecordBatch) {
         bytes as f64 / rows,
         start.elapsed().as_secs_f64() * 1e6 / rows
     );
+}
+
+/// Bytes of the rollup, what making it costs, and what going through it costs.
+fn report_rollup(table: Table, batch: &RecordBatch) {
+    let (rows, limits) = (batch.num_rows() as f64, RollupLimits::default());
+    let micros = |start: Instant| start.elapsed().as_secs_f64() * 1e6 / rows;
+    let (bytes, made, read) = match table {
+        Table::Logs => {
+            let start = Instant::now();
+            let mut builder = LogRollupBuilder::default();
+            builder.push(batch, &TimeRange::ALL);
+            let bytes = builder.finish(&limits).expect("few instances").to_bytes();
+            let (made, start) = (micros(start), Instant::now());
+            LogRollup::from_bytes(&bytes).expect("whole");
+            (bytes.len(), made, micros(start))
+        }
+        Table::Spans => {
+            let start = Instant::now();
+            let mut operations = OperationBuilder::default();
+            operations.push(batch, &TimeRange::ALL, |row| row as u64);
+            operations.finish(&limits).expect("few operations");
+            println!("  rollup of operations alone made in {:.3} µs a row", micros(start));
+            let start = Instant::now();
+            let mut builder = SpanRollupBuilder::default();
+            builder.push(batch);
+            let rollup = builder.finish(&limits);
+            let bytes = rollup.to_bytes();
+            let made = micros(start);
+            let pairs = bytes.len() - operations_bytes(batch);
+            println!("  map part {:.3} bytes a row, {} dangling", pairs as f64 / rows, rollup.map().dangling().len());
+            let start = Instant::now();
+            SpanRollup::from_bytes(&bytes).expect("whole");
+            (bytes.len(), made, micros(start))
+        }
+        _ => return,
+    };
+    println!("  rollup {:.3} bytes a row, made in {made:.3} µs a row, read in {read:.4}", bytes as f64 / rows);
+}
+
+/// Bytes of a rollup whose map is empty.
+fn operations_bytes(batch: &RecordBatch) -> usize {
+    let mut builder = SpanRollupBuilder::default();
+    builder.push(batch);
+    let none = RollupLimits { pairs_max: 0, dangling_max: 0, ..RollupLimits::default() };
+    builder.finish(&none).to_bytes().len()
 }
 
 #[test]

@@ -169,6 +169,60 @@ fn spans_by_trace(random: &mut Random) -> (Vec<TraceId>, RecordBatch) {
     (ids, RecordBatch::try_new(spans.schema(), columns).expect("a batch"))
 }
 
+/// Points as they lie in a file: by metric, series and time; ids on both sides of the largest signed number.
+fn points_by_series(random: &mut Random) -> (Vec<(String, u64, i64)>, RecordBatch) {
+    let long = "x".repeat(80);
+    let metrics = ["a", "http.server.duration", "http.server.duration.more", &long, &format!("{long}y")];
+    let mut keys: Vec<(String, u64, i64)> = Vec::new();
+    for metric in metrics {
+        for _ in 0..30 {
+            let id = random.u64(..);
+            keys.extend((0..12).map(|time| (metric.to_owned(), id, time * 1_000)));
+        }
+    }
+    keys.sort();
+    let points = batch(random, Table::Points, keys.len(), 4);
+    let replace = |points: RecordBatch, name: &str, column: ArrayRef| {
+        let at = points.schema().index_of(name).expect("required");
+        let mut columns = points.columns().to_vec();
+        columns[at] = column;
+        RecordBatch::try_new(points.schema(), columns).expect("a batch")
+    };
+    let names: DictionaryArray<Int32Type> = keys.iter().map(|(metric, ..)| metric.as_str()).collect();
+    let points = replace(points, "metric", Arc::new(names));
+    let points = replace(points, "series_id", Arc::new(keys.iter().map(|key| key.1).collect::<UInt64Array>()));
+    let times = keys.iter().map(|key| Some(key.2)).collect::<TimestampNanosecondArray>();
+    (keys, replace(points, "time", Arc::new(times)))
+}
+
+#[test]
+fn the_page_index_finds_metrics_and_series() {
+    let mut random = Random::with_seed(5);
+    let root = tempfile::tempdir().expect("a folder");
+    let path = root.path().join("x.new");
+    let (keys, points) = points_by_series(&mut random);
+    write_parquet(&partition(Table::Points), std::slice::from_ref(&points), &path, &small_pages()).expect("writes");
+    let reader = ParquetReader::open_path(&path, Table::Points).expect("opens");
+    let covered = |ranges: &[Range<usize>], row: usize| ranges.iter().any(|range| range.contains(&row));
+    let length = |ranges: &[Range<usize>]| ranges.iter().map(Range::len).sum::<usize>();
+    for (metric, id, _) in keys.iter().step_by(37) {
+        let all = reader.rows_with_series(metric, None, &TimeRange::ALL);
+        let one = reader.rows_with_series(metric, Some(&[*id]), &TimeRange::ALL);
+        for (row, key) in keys.iter().enumerate() {
+            assert!(key.0 != *metric || covered(&all, row), "{metric} {row}");
+            assert!((&key.0, &key.1) != (metric, id) || covered(&one, row), "{metric} {id} {row}");
+        }
+        // Its own pages, and those where one metric ends and the next begins: ids of both lie in them.
+        assert!(length(&one) <= 5 * 64, "{one:?}");
+        assert!(length(&all) <= 2 * (360 + 128), "{all:?}");
+        assert!(reader.rows_with_series(metric, Some(&[]), &TimeRange::ALL).is_empty());
+        assert!(reader.rows_with_series(metric, Some(&[*id]), &TimeRange::new(50_000, 60_000)).is_empty());
+    }
+    for absent in ["", "Z", "zz"] {
+        assert!(reader.rows_with_series(absent, None, &TimeRange::ALL).is_empty(), "{absent}");
+    }
+}
+
 #[test]
 fn the_page_index_finds_traces_and_times() {
     let mut random = Random::with_seed(3);

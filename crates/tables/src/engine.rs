@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::{Catalog, LiveFile};
 use model::{FileId, TenantId};
+use store::rollup::RollupLimits;
 use store::{BoundedCache, Layout, MetadataCache, ParquetReader};
 
 use crate::error::TablesError;
 use crate::pinned::{Listed, Pinned};
 use crate::sidecars::Sidecars;
 use crate::tail::TailCache;
+use crate::windows::WindowCache;
 
 /// Bounds of an [`Engine`].
 #[derive(Debug, Clone)]
@@ -23,6 +25,12 @@ pub struct EngineLimits {
     pub bloom_bytes_max: usize,
     /// Text indexes.
     pub text_index_bytes_max: usize,
+    /// Rollups of spans; those of logs have a quarter of it beside.
+    pub rollup_bytes_max: usize,
+    /// How much the rollup of a file without a sidecar tells apart: what compact tells apart, too.
+    pub rollup: RollupLimits,
+    /// Decoded columns of log records and spans that were asked for lately.
+    pub window_bytes_max: usize,
     /// What one SQL question may hold in sorts, joins and groups.
     pub sql_memory_bytes_max: usize,
     /// Partitions a SQL question or a count over many files is split into.
@@ -36,6 +44,9 @@ impl Default for EngineLimits {
             metadata_bytes_max: 64 << 20,
             bloom_bytes_max: 128 << 20,
             text_index_bytes_max: 128 << 20,
+            rollup_bytes_max: 64 << 20,
+            rollup: RollupLimits::default(),
+            window_bytes_max: 64 << 20,
             sql_memory_bytes_max: 256 << 20,
             partitions: std::thread::available_parallelism().map_or(2, usize::from),
         }
@@ -56,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) sidecars: Sidecars,
     /// Names of the resource attributes in a file.
     pub(crate) resource_keys: BoundedCache<FileId, Arc<HashSet<String>>>,
+    pub(crate) windows: Arc<WindowCache>,
     tail: TailCache,
     listed: Mutex<HashMap<TenantId, Arc<Listed>>>,
 }
@@ -77,8 +89,9 @@ impl Engine {
     pub fn new(layout: Layout, catalog: Catalog, limits: EngineLimits) -> Engine {
         let inner = Inner {
             metadata: MetadataCache::new(limits.metadata_bytes_max),
-            sidecars: Sidecars::new(layout.clone(), limits.bloom_bytes_max, limits.text_index_bytes_max),
+            sidecars: Sidecars::new(layout.clone(), &limits),
             resource_keys: BoundedCache::new(RESOURCE_KEYS_BYTES_MAX),
+            windows: Arc::new(WindowCache::new(limits.window_bytes_max)),
             tail: TailCache::new(layout.journal_folder(), limits.tail_bytes_max),
             listed: Mutex::default(),
             layout,

@@ -50,13 +50,7 @@ impl<'a> LogTexts<'a> {
         if self.body(row).is_some_and(&mut emit) {
             return true;
         }
-        self.any_attribute(row, false, emit)
-    }
-
-    /// As [`LogTexts::any`], for the attribute values alone; without those in the JSON text where the caller knows
-    /// that `emit` is true for none of them.
-    pub fn any_attribute(&self, row: usize, skip_json: bool, mut emit: impl FnMut(&str) -> bool) -> bool {
-        if let Some(column) = self.attributes.filter(|column| !skip_json && column.is_valid(row)) {
+        if let Some(column) = self.attributes.filter(|column| column.is_valid(row)) {
             for (_, raw) in attributes::entries(column.value(row)) {
                 let found = match attributes::native_text(raw) {
                     Cow::Borrowed(text) => emit(text),
@@ -82,6 +76,54 @@ impl<'a> LogTexts<'a> {
             }
             TextColumn::Integer(_) => false,
         })
+    }
+
+    /// Which of the wanted rows have an attribute value that passes: column by column, each value of a dictionary
+    /// tested once. `skip_json` says that no text in a JSON passes, `skip_integers` that no whole number does.
+    pub fn attributes_matching(
+        &self,
+        wanted: &[bool],
+        skip_json: impl Fn(&str) -> bool,
+        skip_integers: bool,
+        mut test: impl FnMut(&str) -> bool,
+    ) -> Vec<bool> {
+        let mut found = vec![false; wanted.len()];
+        let mut left: Vec<usize> = (0..wanted.len()).filter(|row| wanted[*row]).collect();
+        let mut narrow = |left: &mut Vec<usize>, is_hit: &mut dyn FnMut(usize) -> bool| {
+            left.retain(|row| {
+                found[*row] = is_hit(*row);
+                !found[*row]
+            });
+        };
+        if let Some(column) = self.attributes {
+            narrow(&mut left, &mut |row| {
+                let json = if column.is_valid(row) { column.value(row) } else { return false };
+                !skip_json(json) && attributes::entries(json).any(|(_, raw)| test(&attributes::native_text(raw)))
+            });
+        }
+        let mut digits = String::new();
+        for column in &self.promoted {
+            match column {
+                TextColumn::Plain(texts) => {
+                    narrow(&mut left, &mut |row| texts.is_valid(row) && test(texts.value(row)));
+                }
+                TextColumn::Keyword(keys, values) => {
+                    let mut known: Vec<Option<bool>> = vec![None; values.len()];
+                    narrow(&mut left, &mut |row| {
+                        let key = keys.key(row).filter(|key| values.is_valid(*key));
+                        key.is_some_and(|key| *known[key].get_or_insert_with(|| test(values.value(key))))
+                    });
+                }
+                TextColumn::Integer(_) if skip_integers => {}
+                TextColumn::Integer(numbers) => narrow(&mut left, &mut |row| {
+                    digits.clear();
+                    // Writing to a String cannot fail.
+                    let _ = write!(digits, "{}", numbers.value(row));
+                    numbers.is_valid(row) && test(&digits)
+                }),
+            }
+        }
+        found
     }
 
     /// Hands each text of a row to `emit`.
@@ -131,6 +173,18 @@ mod tests {
         let mut seen = Vec::new();
         texts.each(0, |text| seen.push(text.to_owned()));
         assert_eq!(seen, ["hello", "x\"y", "5", r#"[1,"z"]"#, "GET", "80"]);
+        let check = |text: &str, expect: [bool; 2]| {
+            let found = texts.attributes_matching(&[true, true], |_| false, false, |value| value == text);
+            assert_eq!(found, expect, "{text}");
+            let unwanted = texts.attributes_matching(&[false, true], |_| false, false, |value| value == text);
+            assert_eq!(unwanted, [false, expect[1]], "{text}");
+        };
+        for text in ["x\"y", "5", "GET", "80"] {
+            check(text, [true, false]);
+        }
+        check("hello", [false, false]);
+        let skipped = |text: &str| texts.attributes_matching(&[true, true], |_| true, true, |value| value == text);
+        assert_eq!((skipped("5"), skipped("80"), skipped("GET")), (vec![false; 2], vec![false; 2], vec![true, false]));
         assert!(!texts.any(1, |_| true));
     }
 }

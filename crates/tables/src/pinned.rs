@@ -71,6 +71,12 @@ impl Pinned {
         in_files + self.tail(table).iter().map(|chunk| chunk.batch.num_rows() as u64).sum::<u64>()
     }
 
+    /// The same without what the journal holds.
+    #[must_use]
+    pub fn without_tail(&self) -> Pinned {
+        Pinned { tail: Arc::default(), ..self.clone() }
+    }
+
     /// Earliest and latest time of a table's rows.
     pub fn time_bounds(&self, table: Table) -> Option<(i64, i64)> {
         let files = self.files(table).iter().map(|file| (file.min_time, file.max_time));

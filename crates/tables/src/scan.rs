@@ -65,6 +65,8 @@ pub struct Cost {
     pub used_bloom: bool,
     /// Whether a text index was asked.
     pub used_text_index: bool,
+    /// Whether a rollup was asked.
+    pub used_rollup: bool,
 }
 
 impl Cost {
@@ -79,16 +81,14 @@ impl Cost {
         self.journal_rows += other.journal_rows;
         self.used_bloom |= other.used_bloom;
         self.used_text_index |= other.used_text_index;
+        self.used_rollup |= other.used_rollup;
     }
 
     /// The cost as answers show it.
     pub fn stats(&self, snapshot: SequenceNumber, elapsed_ms: f64) -> Stats {
-        let index_used = match (self.used_bloom, self.used_text_index) {
-            (true, true) => "bloom+text",
-            (true, false) => "bloom",
-            (false, true) => "text",
-            (false, false) => "none",
-        };
+        let used = [(self.used_bloom, "bloom"), (self.used_text_index, "text"), (self.used_rollup, "rollup")];
+        let used: Vec<&str> = used.iter().filter(|(is_used, _)| *is_used).map(|(_, name)| *name).collect();
+        let index_used = if used.is_empty() { "none".to_owned() } else { used.join("+") };
         Stats {
             rows_scanned: self.rows_scanned,
             bytes_scanned: self.bytes_scanned,
@@ -96,7 +96,7 @@ impl Cost {
             files_scanned: self.files_scanned,
             files_pruned_by_time: self.files_pruned_by_time,
             files_pruned_by_index: self.files_pruned_by_index,
-            index_used: index_used.into(),
+            index_used,
             journal_rows: self.journal_rows,
             snapshot: snapshot.0,
             elapsed_ms,

@@ -1,11 +1,14 @@
-//! Blooms and text indexes in memory, loaded when first asked for.
+//! Blooms, text indexes and rollups in memory, loaded when first asked for.
 
 use std::sync::Arc;
 
 use catalog::LiveFile;
 use model::FileId;
+use store::rollup::{LogRollup, SpanRollup};
 use store::{BoundedCache, Layout, Sidecar, TraceBloom};
 use text_index::TextIndex;
+
+use crate::engine::EngineLimits;
 
 /// What an absent sidecar counts for in a cache.
 const ABSENT_BYTES: usize = 64;
@@ -15,15 +18,26 @@ pub(crate) struct Sidecars {
     layout: Layout,
     blooms: BoundedCache<FileId, Option<Arc<TraceBloom>>>,
     text_indexes: BoundedCache<FileId, Option<Arc<TextIndex>>>,
+    /// Of files without a sidecar too: what was counted from their rows.
+    pub(crate) span_rollups: BoundedCache<FileId, Arc<SpanRollup>>,
+    /// The same of logs; none where there is too much to tell apart.
+    pub(crate) log_rollups: BoundedCache<FileId, Option<Arc<LogRollup>>>,
 }
 
 impl Sidecars {
-    pub(crate) fn new(layout: Layout, bloom_bytes_max: usize, text_index_bytes_max: usize) -> Sidecars {
+    pub(crate) fn new(layout: Layout, limits: &EngineLimits) -> Sidecars {
         Sidecars {
             layout,
-            blooms: BoundedCache::new(bloom_bytes_max),
-            text_indexes: BoundedCache::new(text_index_bytes_max),
+            blooms: BoundedCache::new(limits.bloom_bytes_max),
+            text_indexes: BoundedCache::new(limits.text_index_bytes_max),
+            span_rollups: BoundedCache::new(limits.rollup_bytes_max),
+            log_rollups: BoundedCache::new(limits.rollup_bytes_max / 4),
         }
+    }
+
+    /// The bytes of a file's rollup.
+    pub(crate) fn rollup_bytes(&self, file: &LiveFile) -> Option<Vec<u8>> {
+        store::read_sidecar(&self.layout, &file.partition, file.id, Sidecar::Rollup)
     }
 
     /// The trace bloom of a file, if it has one that is whole and its own; and the bytes read for it.

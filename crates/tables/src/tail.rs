@@ -23,7 +23,7 @@ const CHUNK_ROWS: usize = 8192;
 const PIECES_MAX: usize = 32;
 
 /// Bytes that a column of a batch costs besides its values.
-const COLUMN_BYTES: usize = 160;
+pub(crate) const COLUMN_BYTES: usize = 160;
 
 /// Some rows of one tenant and table that are in the journal.
 #[derive(Debug)]
@@ -224,10 +224,7 @@ impl SegmentTail {
 /// The rows of all pieces as one chunk.
 fn join(table: Table, pieces: &[Arc<TailChunk>]) -> Option<TailChunk> {
     let batches: Vec<RecordBatch> = pieces.iter().map(|piece| piece.batch.clone()).collect();
-    let schema = store::union_schema(table, &batches).ok()?;
-    let conformed: Vec<RecordBatch> =
-        batches.iter().map(|batch| store::conform(batch, &schema)).collect::<Result<_, _>>().ok()?;
-    let batch = concat_batches(&schema, &conformed).ok()?;
+    let batch = join_rows(table, &batches)?;
     let columns = batch.num_columns() * COLUMN_BYTES;
     let values: usize = pieces.iter().map(|piece| piece.bytes - piece.batch.num_columns() * COLUMN_BYTES).sum();
     Some(TailChunk {
@@ -236,4 +233,16 @@ fn join(table: Table, pieces: &[Arc<TailChunk>]) -> Option<TailChunk> {
         max_time: pieces.iter().map(|piece| piece.max_time).max()?,
         bytes: values + columns,
     })
+}
+
+/// The rows of all batches as one batch with memory of its own; none where a dictionary would grow too large.
+pub(crate) fn join_rows(table: Table, batches: &[RecordBatch]) -> Option<RecordBatch> {
+    let schema = store::union_schema(table, batches).ok()?;
+    let mut conformed: Vec<RecordBatch> =
+        batches.iter().map(|batch| store::conform(batch, &schema)).collect::<Result<_, _>>().ok()?;
+    if let [only] = &conformed[..] {
+        // Joining one batch would share its memory.
+        conformed.push(only.slice(0, 0));
+    }
+    concat_batches(&schema, &conformed).ok()
 }

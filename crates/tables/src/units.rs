@@ -16,6 +16,7 @@ use crate::pinned::Pinned;
 use crate::scan::Scan;
 use crate::tail::TailChunk;
 use crate::trace::project;
+use crate::windows::WindowCache;
 
 /// Rows read at once from a file.
 const READ_ROWS: usize = 8192;
@@ -66,12 +67,19 @@ pub struct Block {
 /// A unit ready to be read.
 pub struct OpenUnit {
     rows: usize,
-    source: OpenSource,
+    pub(crate) source: OpenSource,
 }
 
-enum OpenSource {
-    File(Box<ParquetReader>),
+pub(crate) enum OpenSource {
+    File(Box<OpenFile>),
     Tail(Arc<TailChunk>),
+}
+
+/// An open file, and where decoded columns of it are kept.
+pub(crate) struct OpenFile {
+    pub(crate) id: FileId,
+    pub(crate) reader: ParquetReader,
+    pub(crate) windows: Arc<WindowCache>,
 }
 
 impl Engine {
@@ -147,7 +155,8 @@ impl Engine {
         let source = match &unit.source {
             UnitSource::File(file) => {
                 scan.cost.files_scanned += 1;
-                OpenSource::File(Box::new(self.open(file)?))
+                let (reader, windows) = (self.open(file)?, Arc::clone(&self.inner.windows));
+                OpenSource::File(Box::new(OpenFile { id: file.id, reader, windows }))
             }
             UnitSource::Tail(chunk) => OpenSource::Tail(Arc::clone(chunk)),
         };
@@ -184,8 +193,8 @@ impl OpenUnit {
     /// All blocks of the unit, as far as they can be told apart without an index: pages of a file, a whole chunk.
     pub fn blocks(&self, unit: &Unit) -> Vec<Block> {
         let whole = || vec![Block { rows: 0..unit.rows, min_time: unit.min_time, max_time: unit.max_time }];
-        let OpenSource::File(reader) = &self.source else { return whole() };
-        let pages = reader.page_times();
+        let OpenSource::File(file) = &self.source else { return whole() };
+        let pages = file.reader.page_times();
         match pages.last().is_some_and(|last| last.rows.end == unit.rows) {
             true => pages
                 .into_iter()
@@ -196,7 +205,7 @@ impl OpenUnit {
     }
 
     /// Hands these rows (ascending ranges, apart from each other), with these columns as far as they exist, to
-    /// `take`, batch by batch in row order, with the number of each batch's rows within the unit.
+    /// `take`, batch by batch in row order, with the positions of each batch's rows among all of them.
     ///
     /// # Errors
     /// [`TablesError::Stopped`], [`TablesError::Damaged`], the system's errors, and those of `take`.
@@ -205,36 +214,57 @@ impl OpenUnit {
         columns: &[&str],
         ranges: &[Range<usize>],
         scan: &mut Scan,
-        mut take: impl FnMut(&RecordBatch, &[usize], &mut Scan) -> Result<(), TablesError>,
+        mut take: impl FnMut(&RecordBatch, Range<usize>, &mut Scan) -> Result<(), TablesError>,
     ) -> Result<(), TablesError> {
+        let mut next = 0;
+        let mut positions = |rows: usize| {
+            next += rows;
+            next - rows..next
+        };
         match &self.source {
             OpenSource::Tail(chunk) => {
                 let projected = project(&chunk.batch, columns)?;
                 for range in ranges {
                     scan.deadline.check()?;
-                    let rows: Vec<usize> = range.clone().collect();
-                    scan.cost.rows_scanned += rows.len() as u64;
-                    scan.cost.journal_rows += rows.len() as u64;
-                    take(&projected.slice(range.start, range.len()), &rows, scan)?;
+                    scan.cost.rows_scanned += range.len() as u64;
+                    scan.cost.journal_rows += range.len() as u64;
+                    take(&projected.slice(range.start, range.len()), positions(range.len()), scan)?;
                 }
                 Ok(())
             }
-            OpenSource::File(reader) => {
+            OpenSource::File(file) => {
+                let reader = &file.reader;
                 let is_whole = matches!(ranges, [only] if only.len() == self.rows);
                 let selected = (!is_whole).then_some(ranges);
                 let before = reader.bytes_read();
-                let mut unit_rows = ranges.iter().cloned().flatten();
                 for batch in reader.batches(columns, selected, READ_ROWS) {
                     scan.deadline.check()?;
                     let batch = batch?;
-                    let rows: Vec<usize> = unit_rows.by_ref().take(batch.num_rows()).collect();
-                    scan.cost.rows_scanned += rows.len() as u64;
-                    take(&batch, &rows, scan)?;
+                    scan.cost.rows_scanned += batch.num_rows() as u64;
+                    take(&batch, positions(batch.num_rows()), scan)?;
                 }
                 scan.cost.bytes_scanned += reader.bytes_read() - before;
                 Ok(())
             }
         }
+    }
+
+    /// The same unit for another reading at the same time, whose cost is counted apart.
+    #[must_use]
+    pub fn apart(&self) -> OpenUnit {
+        let source = match &self.source {
+            OpenSource::Tail(chunk) => OpenSource::Tail(Arc::clone(chunk)),
+            OpenSource::File(file) => {
+                let windows = Arc::clone(&file.windows);
+                OpenSource::File(Box::new(OpenFile { id: file.id, reader: file.reader.apart(), windows }))
+            }
+        };
+        OpenUnit { rows: self.rows, source }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Every row, as [`OpenUnit::read`] takes them.
@@ -269,7 +299,7 @@ impl OpenUnit {
     pub fn has_column(&self, name: &str) -> bool {
         match &self.source {
             OpenSource::Tail(chunk) => chunk.batch.column_by_name(name).is_some(),
-            OpenSource::File(reader) => reader.schema().column_with_name(name).is_some(),
+            OpenSource::File(file) => file.reader.schema().column_with_name(name).is_some(),
         }
     }
 }

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::events::Events;
 use crate::payload::{Payload, Signal};
 use crate::processes::pause;
 
@@ -201,6 +202,24 @@ impl Client {
     pub async fn get(&self, path: &str) -> Result<Answer> {
         let request = Request::get(format!("{}{path}", self.api)).body(Full::default())?;
         self.exchange(&self.http1, request).await
+    }
+
+    /// GET of server-sent events, which must begin; `last_event_id` is where they are to go on.
+    pub async fn events(&self, path: &str, last_event_id: Option<&str>) -> Result<Events> {
+        let mut request = Request::get(format!("{}{path}", self.api));
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id);
+        }
+        let response = self.http1.request(request.body(Full::default())?).await.context("no answer")?;
+        if response.status() != StatusCode::OK {
+            let (status, body) = (response.status(), response.into_body().collect().await?.to_bytes());
+            bail!("GET {path}: {status} {}", String::from_utf8_lossy(&body));
+        }
+        let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        if kind != Some("text/event-stream") {
+            bail!("GET {path}: these are no events but {kind:?}");
+        }
+        Ok(Events::new(response.into_body()))
     }
 
     /// GET that must succeed, as this type.

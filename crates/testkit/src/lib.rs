@@ -9,6 +9,7 @@
 
 mod client;
 pub mod coding;
+mod events;
 mod logs;
 mod metrics;
 mod otlp_json;
@@ -25,6 +26,7 @@ mod tls;
 mod traces;
 
 pub use client::{Answer, Client, Patience};
+pub use events::{Events, ServerEvent};
 pub use logs::Logs;
 pub use metrics::Metrics;
 pub use otlp_json::{logs_json, metrics_json, traces_json};

@@ -16,7 +16,7 @@ impl ServiceColours {
     /// Gives every name a slot, in name order, so that two viewers who see the same services agree.
     pub fn assign<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
         let mut names: Vec<&str> = names.into_iter().collect();
-        names.sort_unstable();
+        crate::order::sort(&mut names, Ord::cmp);
         for name in names {
             self.slot(name);
         }
@@ -37,6 +37,39 @@ impl ServiceColours {
         self.used[slot] += 1;
         self.assigned.insert(name.to_owned(), slot as u8);
         slot as u8
+    }
+}
+
+/// Services whose slots are kept for later visits.
+const KEPT_MAX: usize = 500;
+
+impl ServiceColours {
+    /// How many services have a slot.
+    pub fn len(&self) -> usize {
+        self.assigned.len()
+    }
+
+    /// Whether no service has a slot.
+    pub fn is_empty(&self) -> bool {
+        self.assigned.is_empty()
+    }
+
+    /// The slots as text, to be kept for later visits: `slot name` a line.
+    pub fn to_text(&self) -> String {
+        let lines = self.assigned.iter().filter(|(name, _)| !name.contains('\n')).take(KEPT_MAX);
+        lines.map(|(name, slot)| format!("{slot} {name}\n")).collect()
+    }
+
+    /// Reads what [`ServiceColours::to_text`] wrote; lines that make no sense are left out.
+    pub fn parse(text: &str) -> ServiceColours {
+        let mut colours = ServiceColours::default();
+        for (slot, name) in text.lines().filter_map(|line| line.split_once(' ')).take(KEPT_MAX) {
+            let Some(slot) = slot.parse::<u8>().ok().filter(|slot| usize::from(*slot) < SLOTS) else { continue };
+            if colours.assigned.insert(name.to_owned(), slot).is_none() {
+                colours.used[usize::from(slot)] += 1;
+            }
+        }
+        colours
     }
 }
 
@@ -65,6 +98,19 @@ mod tests {
         let names = ["gateway", "checkout", "cart", "payment", "shipping", "catalog"];
         colours.assign(names);
         assert!(names.iter().all(|name| colours.slot(name) < 8));
+    }
+
+    #[test]
+    fn a_service_keeps_its_slot_until_the_next_visit() {
+        let mut colours = ServiceColours::default();
+        colours.slot("zebra");
+        colours.assign(["cart", "my service", "", "zebra"]);
+        let mut later = ServiceColours::parse(&colours.to_text());
+        for name in ["zebra", "cart", "my service", ""] {
+            assert_eq!(later.slot(name), colours.slot(name), "{name}");
+        }
+        assert_eq!((later.len(), later.used), (colours.len(), colours.used));
+        assert_eq!(ServiceColours::parse("99 a\nx b\n\n7").len(), 0);
     }
 
     #[test]

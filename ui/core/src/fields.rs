@@ -14,7 +14,7 @@ pub fn value_text(value: &Value) -> String {
 pub fn rows(attributes: &Map<String, Value>) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> =
         attributes.iter().map(|(name, value)| (name.clone(), value_text(value))).collect();
-    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    crate::order::sort(&mut rows, |a, b| a.0.cmp(&b.0));
     rows
 }
 

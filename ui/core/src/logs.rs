@@ -6,6 +6,7 @@ use std::sync::Arc;
 use api::{LogRecord, LogSearchAnswer};
 
 use crate::colour::fnv1a;
+use crate::order;
 
 /// Records kept in memory; older pages are not asked for beyond it.
 pub const RECORDS_MAX: usize = 100_000;
@@ -63,8 +64,11 @@ impl LogList {
         let added = fresh.len();
         if added > 0 {
             fresh.append(&mut self.records);
+            let time = |record: &(RecordKey, Arc<LogRecord>)| record.1.time_unix_nano;
             // Stable: late records sink to their time, equals keep the server's order.
-            fresh.sort_by_key(|(_, record)| std::cmp::Reverse(record.time_unix_nano));
+            if !fresh.is_sorted_by(|a, b| time(a) >= time(b)) {
+                order::sort(&mut fresh, |a, b| time(b).cmp(&time(a)));
+            }
             self.records = fresh;
             for (key, _) in self.records.drain(RECORDS_MAX.min(self.records.len())..) {
                 self.keys.remove(&key);

@@ -2,12 +2,19 @@
 
 use api::paths;
 
+use crate::metrics::MetricsState;
 use crate::params::Params;
 use crate::range::Window;
 use crate::state::{LogsState, TracesState};
 
-/// Rows of one page of a list.
+/// Rows of the first page of a list: a few screens, so that they are there soon.
+pub const FIRST_ROWS: usize = 100;
+/// Rows of every further page of a list.
 pub const PAGE_ROWS: usize = 500;
+/// Metrics listed; a longer list is searched, not scrolled.
+pub const METRICS_MAX: usize = 500;
+/// Series that labels are gathered from.
+pub const SERIES_MAX: usize = 1_000;
 /// Traces of one page.
 pub const PAGE_TRACES: usize = 100;
 
@@ -58,14 +65,83 @@ pub fn traces(state: &TracesState, window: Window, cursor: Option<&str>) -> Stri
     params.behind(paths::TRACES)
 }
 
-/// One trace with everything that carries its id.
+/// One trace with everything that carries its id, each resource and scope once.
 pub fn trace(id: &str) -> String {
-    format!("{}/{}", paths::TRACES, crate::params::encode(id).replace('/', "%2F"))
+    format!("{}/{}?shared=true", paths::TRACES, crate::params::encode(id).replace('/', "%2F"))
 }
 
 /// Services of a window.
 pub fn services(window: Window) -> String {
     ranged(window).behind(paths::SERVICES)
+}
+
+/// New log records as they come; `from` is where an earlier stream broke off.
+pub fn log_tail(query: &str, from: Option<&str>) -> String {
+    let mut params = Params::default();
+    params.set("query", query);
+    params.set("from", from.unwrap_or_default());
+    params.behind(paths::LOGS_TAIL)
+}
+
+/// Metrics of a window whose name or description holds the words.
+pub fn metrics(search: &str, window: Window) -> String {
+    let mut params = ranged(window);
+    params.set("query", search);
+    params.set("limit", &METRICS_MAX.to_string());
+    params.behind(paths::METRICS)
+}
+
+/// The series of a metric and their labels.
+pub fn metric_series(metric: &str, window: Window) -> String {
+    let mut params = ranged(window);
+    params.set("metric", metric);
+    params.set("limit", &SERIES_MAX.to_string());
+    params.behind(paths::METRICS_SERIES)
+}
+
+/// Values of a metric over time.
+pub fn metric_range(state: &MetricsState, window: Window) -> String {
+    let mut params = ranged(window);
+    params.set("metric", &state.metric);
+    params.set("function", &state.function);
+    params.set("quantile", &state.quantile);
+    params.set("group_by", &state.group_by.join(","));
+    params.set("filter", &state.filter);
+    params.set("exemplars", "true");
+    params.behind(paths::METRICS_RANGE)
+}
+
+/// Services of a window with their series in about `steps` steps.
+pub fn services_over_time(window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(paths::SERVICES)
+}
+
+/// One service in full.
+pub fn service(name: &str, window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(&named(paths::SERVICE, name))
+}
+
+/// Operations of a service.
+pub fn operations(name: &str, window: Window, steps: usize) -> String {
+    stepped(window, steps).behind(&named(paths::OPERATIONS, name))
+}
+
+/// Who calls whom; with a service, it and whom it calls or is called by.
+pub fn service_map(window: Window, service: &str) -> String {
+    let mut params = ranged(window);
+    params.set("service", service);
+    params.behind(paths::SERVICE_MAP)
+}
+
+fn stepped(window: Window, steps: usize) -> Params {
+    let mut params = ranged(window);
+    params.set("steps", &steps.to_string());
+    params
+}
+
+/// A path with its `{name}` filled in.
+fn named(path: &str, name: &str) -> String {
+    path.replace("{name}", &crate::params::encode(name).replace('/', "%2F"))
 }
 
 #[cfg(test)]
@@ -84,6 +160,14 @@ mod tests {
             traces(&state, window, None),
             "/api/v1/traces?start=5&end=9&service=cart&errors_only=true&limit=100"
         );
-        assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F");
+        let state = MetricsState { metric: "m".into(), group_by: vec!["a".into(), "b".into()], ..Default::default() };
+        assert_eq!(
+            metric_range(&state, window),
+            "/api/v1/metrics/range?start=5&end=9&metric=m&group_by=a,b&exemplars=true"
+        );
+        assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F?shared=true");
+        assert_eq!(service("../x y", window, 60), "/api/v1/services/..%2Fx%20y?start=5&end=9&steps=60");
+        assert_eq!(operations("cart", window, 40), "/api/v1/services/cart/operations?start=5&end=9&steps=40");
+        assert_eq!(service_map(window, ""), "/api/v1/service-map?start=5&end=9");
     }
 }

@@ -6,6 +6,14 @@ use leptos::prelude::*;
 pub const LOGS: &str = "M3.500 5h13M3.500 8.500h9M3.500 12h13M3.500 15.500h6.500";
 /// Staggered bars.
 pub const TRACES: &str = "M3 4.500h10M5.500 8.200h7M7.500 11.800h9M10 15.500h4";
+/// Three joined circles.
+pub const SERVICES: &str = "M5 7.500a2.500 2.500 0 1 0 0 5a2.500 2.500 0 0 0 0-5M15 2.500a2.500 2.500 0 1 0 0 5a2.500 2.500 0 0 0 0-5M15 12.500a2.500 2.500 0 1 0 0 5a2.500 2.500 0 0 0 0-5M7.300 8.900l5.400-2.800M7.300 11.100l5.400 2.800";
+/// Arrows into four corners.
+pub const FIT: &str = "M3.500 7.500v-4h4M12.500 3.500h4v4M16.500 12.500v4h-4M7.500 16.500h-4v-4";
+/// A rising line.
+pub const METRICS: &str = "M3 14.500l4.500-5 3.500 3L17 5.500";
+/// A stack of discs.
+pub const SQL: &str = "M10 3c3.300 0 6 1 6 2.300s-2.700 2.300-6 2.300-6-1-6-2.300S6.700 3 10 3M4 5.300v9.400C4 16 6.700 17 10 17s6-1 6-2.300V5.300M4 10c0 1.300 2.700 2.300 6 2.300s6-1 6-2.300";
 /// A plug.
 pub const CONNECT: &str = "M7 3v4M13 3v4M5 7h10v2.500a5 5 0 0 1-10 0zM10 14.500V18";
 /// A sun.

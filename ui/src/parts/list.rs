@@ -3,14 +3,12 @@
 //! The list has the focus, its cursor row is named by `aria-activedescendant`; rows have no reactive part while they
 //! are out of sight, because they are not there.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use leptos::html::Div;
 use leptos::prelude::*;
 use ui_core::window;
 use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
+
+use crate::parts::size::watch_size;
 
 /// A list's scrolling; a handle, cheap to copy.
 #[derive(Clone, Copy)]
@@ -18,6 +16,8 @@ pub struct Scroll {
     node: NodeRef<Div>,
     /// How far it is scrolled, in pixels.
     pub top: RwSignal<f64>,
+    /// How far it is scrolled sideways, in pixels, where its rows are wider than it.
+    pub left: RwSignal<f64>,
     /// Height of what is seen, in pixels.
     pub viewport: RwSignal<f64>,
     /// Height of a row, in pixels.
@@ -27,7 +27,13 @@ pub struct Scroll {
 impl Scroll {
     /// A list that begins at the top.
     pub fn new(row_height: f64) -> Scroll {
-        Scroll { node: NodeRef::new(), top: RwSignal::new(0.0), viewport: RwSignal::new(800.0), row_height }
+        Scroll {
+            node: NodeRef::new(),
+            top: RwSignal::new(0.0),
+            left: RwSignal::new(0.0),
+            viewport: RwSignal::new(800.0),
+            row_height,
+        }
     }
 
     /// Scrolls to so many pixels, once the rows of this change are there.
@@ -84,7 +90,9 @@ pub fn VirtualList(
     /// Prefix of row ids, unique in the page.
     id: &'static str,
 ) -> impl IntoView {
-    observe_height(scroll);
+    watch_size(scroll.node, move |element| {
+        scroll.viewport.try_set(f64::from(element.client_height()));
+    });
     let range = Memo::new(move |_| scroll.rows(count.get()));
     let each = move || range.get().map(|index| (key(index), index)).collect::<Vec<_>>();
     let height = move || format!("height:{}px", count.get() as f64 * scroll.row_height);
@@ -93,6 +101,10 @@ pub fn VirtualList(
         let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
         if let Some(element) = target {
             scroll.top.set(f64::from(element.scroll_top()));
+            let left = f64::from(element.scroll_left());
+            if scroll.left.get_untracked() != left {
+                scroll.left.set(left);
+            }
         }
     };
     view! {
@@ -116,29 +128,4 @@ pub fn VirtualList(
 /// Where a row stands, as its style.
 pub fn row_style(index: usize, row_height: f64) -> String {
     format!("top:{}px", index as f64 * row_height)
-}
-
-fn observe_height(scroll: Scroll) {
-    let observer: Rc<Cell<Option<web_sys::ResizeObserver>>> = Rc::default();
-    let callback = Closure::<dyn Fn()>::new(move || {
-        if let Some(Some(element)) = scroll.node.try_get_untracked() {
-            scroll.viewport.try_set(f64::from(element.client_height()));
-        }
-    });
-    let callback = StoredValue::new_local(callback);
-    let slot = StoredValue::new_local(observer);
-    Effect::new(move |_| {
-        let Some(element) = scroll.node.get() else { return };
-        scroll.viewport.set(f64::from(element.client_height()));
-        let made = callback.with_value(|callback| web_sys::ResizeObserver::new(callback.as_ref().unchecked_ref()));
-        if let Ok(observer) = made {
-            observer.observe(&element);
-            slot.with_value(|slot| slot.set(Some(observer)));
-        }
-    });
-    on_cleanup(move || {
-        if let Some(Some(observer)) = slot.try_with_value(|slot| slot.take()) {
-            observer.disconnect();
-        }
-    });
 }

@@ -1,11 +1,17 @@
 //! Small parts the pages are made of.
 
+pub mod download;
+pub mod editor;
 pub mod fields;
 pub mod icons;
 pub mod list;
+pub mod nothing_sent;
 pub mod panel;
 pub mod query_bar;
+pub mod red;
+pub mod size;
 pub mod states;
+pub mod time_chart;
 
 use leptos::prelude::*;
 

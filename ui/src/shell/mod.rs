@@ -1,6 +1,7 @@
 //! What surrounds every page: navigation, the top bar, the sheet of shortcuts.
 
 mod help;
+mod services_switch;
 mod time_picker;
 
 use leptos::prelude::*;
@@ -19,6 +20,11 @@ enum Place {
     Logs,
     Traces,
     Trace,
+    Services,
+    Service,
+    Map,
+    Metrics,
+    Sql,
     Connect,
     Elsewhere,
 }
@@ -30,9 +36,19 @@ impl Place {
             (Some("logs"), None) => Place::Logs,
             (Some("traces"), None) => Place::Traces,
             (Some("traces"), Some(_)) => Place::Trace,
+            (Some("services"), None) => Place::Services,
+            (Some("services"), Some(_)) => Place::Service,
+            (Some("map"), None) => Place::Map,
+            (Some("metrics"), None) => Place::Metrics,
+            (Some("sql"), None) => Place::Sql,
             (None | Some("connect"), None) => Place::Connect,
             _ => Place::Elsewhere,
         }
+    }
+
+    /// Whether what is shown depends on a time range.
+    fn has_range(self) -> bool {
+        matches!(self, Place::Logs | Place::Traces | Place::Services | Place::Service | Place::Map | Place::Metrics)
     }
 }
 
@@ -50,8 +66,11 @@ pub fn Shell(children: Children) -> impl IntoView {
             <Show when=move || place.get() == Place::Trace>
                 <a class="button quiet" href=move || session.traces_url.get()>{icon(icons::LEFT)}"Back to traces"</a>
             </Show>
+            <Show when=move || matches!(place.get(), Place::Services | Place::Service | Place::Map)>
+                <services_switch::ServicesSwitch place/>
+            </Show>
             <span class="gap"></span>
-            <Show when=move || matches!(place.get(), Place::Logs | Place::Traces)>
+            <Show when=move || place.get().has_range()>
                 <time_picker::TimePicker/>
             </Show>
             <Show when=move || !matches!(place.get(), Place::Connect | Place::Elsewhere)>
@@ -82,6 +101,8 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let navigator = Navigator::get();
     let logs_url = Memo::new(move |_| page_url("/logs", session));
     let traces_url = Memo::new(move |_| page_url("/traces", session));
+    let services_url = Memo::new(move |_| page_url("/services", session));
+    let metrics_url = Memo::new(move |_| page_url("/metrics", session));
     Shortcuts::add(move |key| match key {
         "g l" => {
             navigator.push(&logs_url.get_untracked());
@@ -89,6 +110,18 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         }
         "g t" => {
             navigator.push(&traces_url.get_untracked());
+            true
+        }
+        "g s" => {
+            navigator.push(&services_url.get_untracked());
+            true
+        }
+        "g m" => {
+            navigator.push(&metrics_url.get_untracked());
+            true
+        }
+        "g q" => {
+            navigator.push("/sql");
             true
         }
         "g c" => {
@@ -114,12 +147,18 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         };
     let on_logs = Signal::derive(move || place.get() == Place::Logs);
     let on_traces = Signal::derive(move || matches!(place.get(), Place::Traces | Place::Trace));
+    let on_services = Signal::derive(move || matches!(place.get(), Place::Services | Place::Service | Place::Map));
+    let on_metrics = Signal::derive(move || place.get() == Place::Metrics);
+    let on_sql = Signal::derive(move || place.get() == Place::Sql);
     let on_connect = Signal::derive(move || place.get() == Place::Connect);
     view! {
         <nav class="rail" aria-label="Pages">
             <a href="/" class="rail-mark" aria-label="Spyhop, start" title="Spyhop">{icon(icons::MARK)}</a>
             {link(logs_url.into(), "Logs", icons::LOGS, "g l", on_logs)}
             {link(traces_url.into(), "Traces", icons::TRACES, "g t", on_traces)}
+            {link(services_url.into(), "Services", icons::SERVICES, "g s", on_services)}
+            {link(metrics_url.into(), "Metrics", icons::METRICS, "g m", on_metrics)}
+            {link(Signal::stored("/sql".to_owned()), "SQL", icons::SQL, "g q", on_sql)}
             <span class="rail-gap"></span>
             {link(Signal::stored("/connect".to_owned()), "Connect", icons::CONNECT, "g c", on_connect)}
             <button type="button" class="rail-link" title="Shortcuts (?)" aria-label="Shortcuts"
@@ -133,7 +172,7 @@ fn shared_link(search: String) -> String {
     let location = window().location();
     let mut params = Params::parse(&search);
     let path = location.pathname().unwrap_or_default();
-    if matches!(Place::of(&path), Place::Logs | Place::Traces) {
+    if Place::of(&path).has_range() {
         let window = state::read_range(&params).resolve_or_default(session::now());
         state::write_range(&mut params, &window.to_text());
         params.set_flag("live", false);

@@ -19,7 +19,7 @@ const fn apart(layer: u8, name: &'static str, never: &'static [&'static str]) ->
     Rule { name, layer, never }
 }
 
-/// The crate table of design §3. `stdout` and `promql` are in it and not yet in the tree.
+/// The crate table of design §3. `promql` is in it and not yet in the tree.
 const CRATES: &[Rule] = &[
     rule(0, "model"),
     rule(1, "schema"),

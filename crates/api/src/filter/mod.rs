@@ -19,7 +19,8 @@
 //! - `field:value` splits at the first colon where what stands before it looks like a name, so `12:30:01` and
 //!   `http://shop/cart` are text. A field with odd characters is quoted: `"my key":1`.
 //! - [`Field`] lists the names that mean a part of the record; `resource.<key>` is a resource attribute; every other
-//!   name is an attribute of the record, or of its resource where the record has none of that name.
+//!   name is an attribute of the record, or of its resource where the record has none of that name. A name of earlier
+//!   semantic conventions and today's are one field (`model::attribute_names`).
 //!
 //! Invariants: parsing is linear in the text, never recurses deeper than [`DEPTH_MAX`], and an error carries the
 //! byte offset where reading stopped. Printing a [`Filter`] and parsing it again gives the same filter.
@@ -51,6 +52,8 @@ pub enum Target {
     Logs,
     /// Spans.
     Spans,
+    /// Series of metrics: names are labels, but for `service` and `scope.name`.
+    Metrics,
 }
 
 /// Why a text is no filter.

@@ -233,8 +233,8 @@ fn unescape_pattern(raw: &str) -> Pattern {
 fn field_of(name: &str, target: Target) -> Field {
     let common = match name {
         "service" | "service.name" | "service_name" | "resource.service.name" => Some(Field::Service),
-        "trace_id" | "trace.id" | "traceid" => Some(Field::TraceId),
-        "span_id" | "span.id" | "spanid" => Some(Field::SpanId),
+        "trace_id" | "trace.id" | "traceid" if target != Target::Metrics => Some(Field::TraceId),
+        "span_id" | "span.id" | "spanid" if target != Target::Metrics => Some(Field::SpanId),
         "scope.name" => Some(Field::ScopeName),
         _ => None,
     };

@@ -5,22 +5,33 @@ use std::process::Command;
 
 use fastrand::Rng;
 use model::Table;
+use store::ParquetReader;
 
 use super::fixture::Fixture;
 
 const FOLDER_VARIABLE: &str = "SPYHOP_TEST_COMPACT_FOLDER";
+const MERGE_VARIABLE: &str = "SPYHOP_TEST_COMPACT_MERGES";
 
 /// Run as a child process by the test below, with a fault armed.
 #[test]
 #[ignore = "is the child of a_crash_at_any_point_loses_and_doubles_nothing"]
 fn child_that_compacts() {
     if let Ok(folder) = std::env::var(FOLDER_VARIABLE) {
-        Fixture::open(Path::new(&folder)).compact();
+        let limits = match std::env::var_os(MERGE_VARIABLE) {
+            Some(_) => Fixture::merging_limits(),
+            None => Fixture::limits(),
+        };
+        Fixture::open(Path::new(&folder)).compact_with(limits);
     }
 }
 
-fn compact_in_child(folder: &Path, fault: &str) -> bool {
-    let status = Command::new(std::env::current_exe().expect("this binary"))
+/// Whether a child process with this fault armed ended well; with or without merges.
+pub(super) fn compact_in_child(folder: &Path, fault: &str, merges: bool) -> bool {
+    let mut child = Command::new(std::env::current_exe().expect("this binary"));
+    if merges {
+        child.env(MERGE_VARIABLE, "1");
+    }
+    let status = child
         .args(["tests::crash::child_that_compacts", "--exact", "--ignored", "--quiet"])
         .env(FOLDER_VARIABLE, folder)
         .env("SPYHOP_FAULT", fault)
@@ -42,12 +53,12 @@ fn a_crash_at_any_point_loses_and_doubles_nothing() {
     for point in points {
         let folder = tempfile::tempdir().expect("a folder");
         let expected = Fixture::open(folder.path()).fill(&mut Rng::with_seed(20), 3, 2);
-        assert!(!compact_in_child(folder.path(), point), "{point}: it should die");
+        assert!(!compact_in_child(folder.path(), point, false), "{point}: it should die");
         let fixture = Fixture::open(folder.path());
         assert_eq!(fixture.live_rows(), expected, "right after the crash at {point}");
         assert!(rows_of_glob(&fixture) <= expected.values().sum(), "a glob counts nothing twice");
         drop(fixture);
-        assert!(compact_in_child(folder.path(), ""), "{point}: the next start goes on");
+        assert!(compact_in_child(folder.path(), "", false), "{point}: the next start goes on");
         let fixture = Fixture::open(folder.path());
         assert_eq!(fixture.live_rows(), expected, "after the start that followed {point}");
         assert!(fixture.names("new").is_empty(), "{point}");
@@ -64,8 +75,8 @@ fn a_crash_at_any_point_loses_and_doubles_nothing() {
 fn undoing_may_be_interrupted_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let expected = Fixture::open(folder.path()).fill(&mut Rng::with_seed(21), 2, 2);
-    assert!(!compact_in_child(folder.path(), "after_manifest"));
-    assert!(!compact_in_child(folder.path(), "after_manifest_removed"));
+    assert!(!compact_in_child(folder.path(), "after_manifest", false));
+    assert!(!compact_in_child(folder.path(), "after_manifest_removed", false));
     let fixture = Fixture::open(folder.path());
     assert_eq!(fixture.manifests(), 0);
     assert!(!fixture.names("new").is_empty());
@@ -75,11 +86,15 @@ fn undoing_may_be_interrupted_too() {
 }
 
 /// Rows a reader of `**/*.parquet` sees, series rows aside.
-fn rows_of_glob(fixture: &Fixture) -> usize {
-    let names = fixture.names("parquet");
-    let files = fixture.live_files();
-    let of_name = |id: String| names.iter().any(|path| path.to_string_lossy().contains(&id));
-    let seen = files.iter().filter(|file| file.partition.table != Table::Series && of_name(file.id.to_string()));
-    assert!(names.len() <= files.len(), "no .parquet file is unknown to the catalog");
-    seen.map(|file| file.rows as usize).sum()
+pub(super) fn rows_of_glob(fixture: &Fixture) -> usize {
+    let known = fixture.block_on(fixture.catalog.known_files()).expect("read");
+    let mut rows = 0;
+    for path in fixture.names("parquet") {
+        let id = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).expect("a number");
+        assert!(known.contains(&id), "the catalog does not know {}", path.display());
+        if !path.to_string_lossy().contains("/series/") {
+            rows += ParquetReader::open_path(&path, Table::Logs).expect("opens").rows();
+        }
+    }
+    rows
 }

@@ -11,7 +11,7 @@ use store::{Layout, MetadataCache, ParquetReader, open_data_folder};
 use tokio::runtime::Runtime;
 
 use super::rows::{Multiset, Times, count_rows, random_batch, series_batch};
-use crate::{CompactLimits, Compactor};
+use crate::{CompactLimits, Compactor, Keep};
 
 /// A time to begin at.
 pub(crate) const NOW: i64 = 1_795_289_400_000_000_000;
@@ -37,16 +37,38 @@ impl Fixture {
     }
 
     pub fn limits() -> CompactLimits {
-        CompactLimits { poll: Duration::from_millis(5), ..CompactLimits::default() }
+        // No hour closes and nothing expires by itself: tests of merges and retention have limits of their own.
+        let never = Duration::from_secs(100 * 365 * 24 * 3600);
+        CompactLimits {
+            poll: Duration::from_millis(5),
+            close_after: never,
+            keep: Keep::all(never),
+            disk_reserve_bytes: 0,
+            ..CompactLimits::default()
+        }
+    }
+
+    /// Limits by which every hour that is over is merged at once.
+    pub fn merging_limits() -> CompactLimits {
+        CompactLimits { close_after: Duration::ZERO, ..Fixture::limits() }
     }
 
     pub fn compactor(&self) -> Compactor {
-        Compactor::open(self.layout.clone(), self.catalog.clone(), Fixture::limits())
+        self.compactor_with(Fixture::limits())
+    }
+
+    pub fn compactor_with(&self, limits: CompactLimits) -> Compactor {
+        Compactor::open(self.layout.clone(), self.catalog.clone(), limits)
     }
 
     /// Starts a compactor and lets it work until nothing is left to do.
     pub fn compact(&self) -> Compactor {
-        let mut compactor = self.compactor();
+        self.compact_with(Fixture::limits())
+    }
+
+    /// As [`Fixture::compact`], with these limits.
+    pub fn compact_with(&self, limits: CompactLimits) -> Compactor {
+        let mut compactor = self.compactor_with(limits);
         self.block_on(async {
             compactor.start().await.expect("starts");
             while compactor.pass().await.expect("passes") {}

@@ -44,7 +44,7 @@ fn a_flush_keeps_every_row_sorts_and_indexes_it() {
 }
 
 /// Every row lies in its hour, by some arrival of the fixture, and rows are in their table's order.
-fn check_hour_and_order(file: &LiveFile, batch: &RecordBatch) {
+pub(super) fn check_hour_and_order(file: &LiveFile, batch: &RecordBatch) {
     let table = file.partition.table;
     let times = batch.column_by_name(schema::time_column(table)).expect("required");
     let times = times.as_primitive::<TimestampNanosecondType>().values();
@@ -85,7 +85,7 @@ fn check_hour_and_order(file: &LiveFile, batch: &RecordBatch) {
     }
 }
 
-fn check_sidecars(fixture: &Fixture, file: &LiveFile, batch: &RecordBatch) {
+pub(super) fn check_sidecars(fixture: &Fixture, file: &LiveFile, batch: &RecordBatch) {
     let table = file.partition.table;
     let index = read_sidecar(&fixture.layout, &file.partition, file.id, Sidecar::TextIndex);
     assert_eq!(index.is_some(), table == Table::Logs);

@@ -1,4 +1,4 @@
-//! What a flush costs, by step: `cargo test --release -p compact -- --ignored --nocapture measure`.
+//! What a flush and a merge cost, by step: `cargo test --release -p compact -- --ignored --nocapture measure`.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use store::{Layout, Name, ParquetSettings, write_parquet};
 
 use super::fixture::{NOW, SECOND};
 use crate::limits::CompactLimits;
+use crate::merge::{Merged, merge_files};
 use crate::output::{sidecars, write_output};
 use crate::plan::PartitionClamp;
 use crate::sort::sort_rows;
@@ -136,7 +137,7 @@ fn measure_a_flush() {
         let per_row = |began: u64| (cpu_nanos() - began) as f64 / 1e3 / rows as f64;
         let began = cpu_nanos();
         let rows = TableRows::new(table, parts).expect("fits");
-        let sorted = sort_rows(&rows, &clamp).expect("sorts");
+        let sorted = sort_rows(rows, &clamp).expect("sorts");
         let sort = per_row(began);
         let partition = Partition { tenant: TenantId::default(), table, hour: Hour(1) };
         let batch = sorted.batch(&sorted.hours[0].1).expect("a batch");
@@ -155,6 +156,43 @@ fn measure_a_flush() {
             written.bytes as f64 / batch.num_rows() as f64,
             bytes as f64 / batch.num_rows() as f64,
             sorted.hours.len()
+        );
+    }
+}
+
+#[test]
+#[ignore = "measures"]
+fn measure_a_merge() {
+    let settings = ParquetSettings::default();
+    for (table, files) in [(Table::Spans, 4_u64), (Table::Spans, 32), (Table::Logs, 4), (Table::Logs, 32)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let layout = Layout::new(folder.path());
+        let mut random = Rng::with_seed(2);
+        let rows = 160_000 / files as usize;
+        let hour = Hour::of(NOW);
+        let partition = Partition { tenant: TenantId::default(), table, hour };
+        let mut written = Vec::new();
+        for file in 0..files {
+            let arrival = NOW + file as i64 * 60 * SECOND;
+            let part = RowPart { arrival, batch: batch(&mut random, table, rows, arrival) };
+            let part_rows = TableRows::new(table, vec![part]).expect("fits");
+            let sorted = sort_rows(part_rows, &PartitionClamp::within_hour()).expect("sorts");
+            let first = sorted.batch(&(0..rows)).expect("a batch");
+            written.push(write_output(&layout, &partition, FileId(file + 1), &first, &settings).expect("writes"));
+        }
+        let began = cpu_nanos();
+        let mut draw = |_| Ok(FileId(1_000));
+        let limits = CompactLimits::default();
+        let merged = merge_files(&layout, &written, &limits, &settings, &mut draw, &|| false).expect("merges");
+        let seconds = (cpu_nanos() - began) as f64 / 1e9;
+        let Merged::Output { output, inputs } = merged else { panic!("{merged:?}") };
+        let before: u64 = inputs.iter().map(|file| file.bytes).sum();
+        println!(
+            "{table} in {} of {files} files: {:.2} CPU-seconds per million rows; {:.1} bytes a row, {:.1} before",
+            inputs.len(),
+            seconds / output.rows as f64 * 1e6,
+            output.bytes as f64 / output.rows as f64,
+            before as f64 / output.rows as f64
         );
     }
 }

@@ -59,6 +59,35 @@ fn removed_files_become_dead_and_go_after_their_grace() {
 }
 
 #[test]
+fn what_has_outlived_its_retention_goes_by_a_swap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixture = Fixture::open(folder.path());
+    fixture.fill(&mut Rng::with_seed(34), 3, 1);
+    let mut compactor = fixture.compact();
+    let before = fixture.live_files();
+    let keep = Fixture::limits().keep.logs.as_nanos() as i64;
+    let newest = |file: &catalog::LiveFile| file.max_time.min(file.partition.hour.end_unix_nano() - 1);
+    // By then the files of the first hour of the last two are too old, and those long before them.
+    let oldest_kept = before.iter().map(newest).max().expect("files") - model::Hour::NANOS;
+    let expired = fixture.block_on(compactor.expire(oldest_kept.saturating_add(keep))).expect("expires");
+    let left = fixture.live_files();
+    assert!(expired > 0 && !left.is_empty());
+    assert_eq!(left.len(), before.len() - expired);
+    assert!(left.iter().all(|file| newest(file) >= oldest_kept), "what is within retention stays");
+    assert!(before.iter().filter(|file| !left.contains(file)).all(|file| newest(file) < oldest_kept));
+    assert_eq!(fixture.names("dead").len(), expired);
+    assert_eq!(compactor.status().read().files_expired, expired as u64);
+    // After the grace files, sidecars and empty folders are gone, and a start misses nothing.
+    fixture.block_on(compactor.reap(i64::MAX)).expect("reaps");
+    assert!(fixture.names("dead").is_empty());
+    let folders = |file: &catalog::LiveFile| fixture.layout.partition_folder(&file.partition);
+    let kept: Vec<_> = left.iter().map(folders).collect();
+    assert!(before.iter().map(folders).all(|folder| folder.exists() == kept.contains(&folder)));
+    fixture.compact();
+    assert_eq!(fixture.live_files(), left);
+}
+
+#[test]
 fn only_what_cannot_be_committed_is_an_orphan() {
     let folder = tempfile::tempdir().expect("a folder");
     let fixture = Fixture::open(folder.path());

@@ -26,7 +26,7 @@ mod parse;
 mod write;
 
 pub use entries::{Entries, entries};
-pub use native::{NATIVE_DEPTH_MAX, native_text, to_native};
+pub use native::{NATIVE_DEPTH_MAX, native_text, to_native, write_native, write_native_members};
 pub use parse::{ParseError, parse, parse_key_values};
 pub use write::{TextOut, write_bytes, write_double, write_int, write_key_values, write_string, write_value};
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use api::filter::{Field, Number, Pattern, Severity, Target, Test};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
-use model::{TraceId, attributes};
+use model::{TraceId, attribute_names, attributes};
 use tables::{LogTexts, log_text_columns};
 use text_index::TermQuery;
 
@@ -26,13 +26,19 @@ enum Place {
     /// The name in `scope`.
     ScopeName,
     /// An attribute of the resource.
-    Resource(String),
+    Resource(Key),
     /// An attribute of the record, else of its resource.
     Attribute(Key),
 }
 
+/// An attribute under all the names it has had: what one of them says counts.
 #[derive(Debug, Clone)]
 struct Key {
+    names: Vec<KeyName>,
+}
+
+#[derive(Debug, Clone)]
+struct KeyName {
     name: String,
     /// `"name":`, where it can only be found in JSON text like that.
     quoted: Option<String>,
@@ -60,6 +66,8 @@ pub(crate) enum TextPlace {
     Log,
     LogBody,
     Span,
+    /// Labels of a series: attributes of its points, and its service.
+    Series,
 }
 
 impl Leaf {
@@ -67,6 +75,7 @@ impl Leaf {
         let within = match target {
             Target::Logs => TextPlace::Log,
             Target::Spans => TextPlace::Span,
+            Target::Metrics => TextPlace::Series,
         };
         Leaf::Text { test: TextTest::new(pattern), within }
     }
@@ -90,7 +99,7 @@ impl Leaf {
             (Field::Kind, _) => Place::Integer("kind", 0),
             (Field::Duration, _) => Place::Integer("duration_nanos", 0),
             (Field::ScopeName, _) => Place::ScopeName,
-            (Field::Resource(key), _) => Place::Resource(key.clone()),
+            (Field::Resource(key), _) => Place::Resource(Key::new(key)),
             (Field::Attribute(key), _) => Place::Attribute(Key::new(key)),
         };
         Leaf::Field(Box::new(FieldLeaf { place, test: FieldTest::new(test) }))
@@ -100,6 +109,7 @@ impl Leaf {
         match self {
             Leaf::Text { within: TextPlace::Log, .. } => log_text_columns().collect(),
             Leaf::Text { within: TextPlace::LogBody, .. } => vec!["body"],
+            Leaf::Text { within: TextPlace::Series, .. } => vec!["service_name", "attributes"],
             Leaf::Text { within: TextPlace::Span, .. } => ["name", "status_message"]
                 .into_iter()
                 .chain(log_text_columns().filter(|name| *name != "body"))
@@ -109,7 +119,7 @@ impl Leaf {
                 Place::Severity => vec!["severity_number", "severity_text"],
                 Place::ScopeName => vec!["scope"],
                 Place::Resource(_) => vec!["resource"],
-                Place::Attribute(key) => ["attributes", "resource"].into_iter().chain(key.column).collect(),
+                Place::Attribute(key) => ["attributes", "resource"].into_iter().chain(key.columns()).collect(),
             },
         }
     }
@@ -127,14 +137,15 @@ impl Leaf {
         }
     }
 
-    pub(crate) fn fallback_key(&self) -> Option<&str> {
-        match self {
+    pub(crate) fn fallback_keys(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
             Leaf::Field(field) => match &field.place {
-                Place::Attribute(key) => Some(&key.name),
-                _ => None,
+                Place::Attribute(key) => key.names.as_slice(),
+                _ => &[],
             },
-            Leaf::Text { .. } => None,
-        }
+            Leaf::Text { .. } => &[],
+        };
+        names.iter().map(|name| name.name.as_str())
     }
 
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
@@ -151,7 +162,9 @@ impl Leaf {
         match self {
             Leaf::Text { test, .. } => test.terms(),
             Leaf::Field(field) => match &field.place {
-                Place::Attribute(key) if !resource_keys.contains(key.name.as_str()) => field.test.terms(),
+                Place::Attribute(key) if !key.names.iter().any(|name| resource_keys.contains(name.name.as_str())) => {
+                    field.test.terms()
+                }
                 _ => TermQuery::All,
             },
         }
@@ -175,24 +188,42 @@ fn whole_id(test: &Test) -> Option<Vec<u8>> {
 
 impl Key {
     fn new(name: &str) -> Key {
-        let column = schema::promoted(name).map(|at| schema::PROMOTED[at].column);
-        let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-        Key { name: name.to_owned(), quoted: is_plain.then(|| format!("\"{name}\":")), column }
+        let names = match attribute_names::names_of(name) {
+            [] => vec![KeyName::new(name)],
+            names => names.iter().map(|name| KeyName::new(name)).collect(),
+        };
+        Key { names }
     }
 
-    /// Whether some attribute in the text has this name and passes; none where none has the name.
+    fn columns(&self) -> impl Iterator<Item = &'static str> {
+        self.names.iter().filter_map(|name| name.column)
+    }
+
+    fn may_be_in(&self, text: &str) -> bool {
+        self.names.iter().any(|name| name.quoted.as_ref().is_none_or(|quoted| text.contains(quoted.as_str())))
+    }
+
+    /// Whether some attribute in the text has one of the names and passes; none where none has.
     fn look_up(&self, text: &str, test: &FieldTest) -> Option<bool> {
-        if self.quoted.as_ref().is_some_and(|quoted| !text.contains(quoted.as_str())) {
+        if !self.may_be_in(text) {
             return None;
         }
         let mut found = None;
-        for (_, raw) in attributes::entries(text).filter(|(key, _)| *key == self.name) {
+        for (_, raw) in attributes::entries(text).filter(|(key, _)| self.names.iter().any(|name| name.name == *key)) {
             if test.raw(raw) {
                 return Some(true);
             }
             found = Some(false);
         }
         found
+    }
+}
+
+impl KeyName {
+    fn new(name: &str) -> KeyName {
+        let column = schema::promoted(name).map(|at| schema::PROMOTED[at].column);
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+        KeyName { name: name.to_owned(), quoted: is_plain.then(|| format!("\"{name}\":")), column }
     }
 }
 
@@ -239,8 +270,7 @@ impl FieldLeaf {
             },
             Place::Resource(key) => match batch.column_by_name("resource") {
                 Some(column) => {
-                    let key = Key::new(key);
-                    let found = by_text(column, rows, |text| resource_look_up(text, &key, &self.test));
+                    let found = by_text(column, rows, |text| resource_look_up(text, key, &self.test));
                     found.into_iter().map(is_true).collect()
                 }
                 None => none(),
@@ -268,15 +298,17 @@ impl FieldLeaf {
         })
     }
 
+    /// The record's own attributes first, whichever name they have; its resource's where it has none.
     fn attribute(&self, key: &Key, batch: &RecordBatch, rows: &[bool]) -> Vec<bool> {
         let mut outcome: Vec<Option<bool>> = vec![None; rows.len()];
+        // `None` is less than `Some(false)`, and that less than `Some(true)`.
         let merge = |outcome: &mut Vec<Option<bool>>, found: Vec<Option<bool>>| {
-            outcome.iter_mut().zip(found).for_each(|(now, found)| *now = now.or(found));
+            outcome.iter_mut().zip(found).for_each(|(now, found)| *now = (*now).max(found));
         };
-        let left = |outcome: &[Option<bool>]| -> Vec<bool> {
-            rows.iter().zip(outcome).map(|(wanted, known)| *wanted && known.is_none()).collect()
+        let left = |outcome: &[Option<bool>], is_open: fn(Option<bool>) -> bool| -> Vec<bool> {
+            rows.iter().zip(outcome).map(|(wanted, known)| *wanted && is_open(*known)).collect()
         };
-        if let Some(column) = key.column.and_then(|column| batch.column_by_name(column)) {
+        for column in key.columns().filter_map(|column| batch.column_by_name(column)) {
             let found = match integers(column) {
                 Some(value) => (0..rows.len())
                     .map(|row| value(row).map(|whole| self.test.number(Number::Integer(whole))))
@@ -286,12 +318,12 @@ impl FieldLeaf {
             merge(&mut outcome, found);
         }
         if let Some(column) = batch.column_by_name("attributes") {
-            let found = by_text(column, &left(&outcome), |text| key.look_up(text, &self.test));
-            merge(&mut outcome, found);
+            let left = left(&outcome, |known| known != Some(true));
+            merge(&mut outcome, by_text(column, &left, |text| key.look_up(text, &self.test)));
         }
         if let Some(column) = batch.column_by_name("resource") {
-            let found = by_text(column, &left(&outcome), |text| resource_look_up(text, key, &self.test));
-            merge(&mut outcome, found);
+            let left = left(&outcome, |known| known.is_none());
+            merge(&mut outcome, by_text(column, &left, |text| resource_look_up(text, key, &self.test)));
         }
         rows.iter().zip(outcome).map(|(wanted, found)| *wanted && is_true(found)).collect()
     }
@@ -351,26 +383,32 @@ fn integers(column: &ArrayRef) -> Option<Box<dyn Fn(usize) -> Option<i64> + '_>>
 
 fn matching_text(batch: &RecordBatch, rows: &[bool], test: &TextTest, within: TextPlace) -> Vec<bool> {
     let texts = LogTexts::new(batch);
-    let json = batch.column_by_name("attributes").and_then(|column| column.as_string_opt::<i32>());
-    let attributes = |row: usize| {
-        let json = json.filter(|json| json.is_valid(row)).map(|json| json.value(row));
-        let skip_json = json.is_none_or(|json| test.rules_out_json(json));
-        texts.any_attribute(row, skip_json, |text| test.matches(text))
-    };
-    match within {
-        TextPlace::LogBody => select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body))),
-        TextPlace::Log => select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body)) || attributes(row)),
+    let in_body = || select(rows, |row| texts.body(row).is_some_and(|body| test.matches(body)));
+    let mut found = match within {
+        TextPlace::LogBody => return in_body(),
+        TextPlace::Log => in_body(),
         TextPlace::Span => {
-            let mut found = vec![None; rows.len()];
+            let mut found = vec![false; rows.len()];
             for name in ["name", "status_message"] {
                 if let Some(column) = batch.column_by_name(name) {
                     let hits = by_text(column, rows, |text| test.matches(text).then_some(true));
-                    found.iter_mut().zip(hits).for_each(|(now, hit)| *now = now.or(hit));
+                    found.iter_mut().zip(hits).for_each(|(now, hit)| *now |= hit.is_some());
                 }
             }
-            select(rows, |row| found[row].is_some() || attributes(row))
+            found
         }
-    }
+        TextPlace::Series => {
+            let services = batch.column_by_name("service_name");
+            let found = services.map(|column| by_text(column, rows, |text| Some(test.matches(text))));
+            select(rows, |row| found.as_ref().is_some_and(|found| is_true(found[row])))
+        }
+    };
+    let left: Vec<bool> = rows.iter().zip(&found).map(|(wanted, found)| *wanted && !found).collect();
+    let skip_json = |json: &str| test.rules_out_json(json);
+    let by_attribute =
+        texts.attributes_matching(&left, skip_json, !test.may_match_integer(), |text| test.matches(text));
+    found.iter_mut().zip(by_attribute).for_each(|(now, hit)| *now |= hit);
+    found
 }
 
 fn hex(bytes: &[u8]) -> Cow<'static, str> {

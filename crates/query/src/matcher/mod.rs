@@ -9,9 +9,10 @@ mod text;
 mod values;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use api::filter::{Field, Filter, Target, Test};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use model::TraceId;
 use text_index::TermQuery;
 
@@ -42,6 +43,21 @@ impl Matcher {
         matches!(self.root, Node::All)
     }
 
+    /// Whether nothing but a record's service decides.
+    pub(crate) fn is_about_services(&self) -> bool {
+        self.columns().iter().all(|column| *column == "service_name")
+    }
+
+    /// Which of these services' records match, where nothing else decides.
+    pub(crate) fn services(&self, names: &[String]) -> Vec<bool> {
+        let mut matching = vec![true; names.len()];
+        let names: ArrayRef = Arc::new(names.iter().map(|name| Some(name.as_str())).collect::<StringArray>());
+        if let Ok(batch) = RecordBatch::try_from_iter([("service_name", names)]) {
+            self.narrow(&batch, &mut matching);
+        }
+        matching
+    }
+
     /// Both filters.
     pub(crate) fn and(self, other: Matcher) -> Matcher {
         let root = match (self.root, other.root) {
@@ -62,7 +78,7 @@ impl Matcher {
     /// that one does have.
     pub(crate) fn fallback_keys(&self) -> BTreeSet<&str> {
         let mut keys = BTreeSet::new();
-        self.root.each_leaf(&mut |leaf| keys.extend(leaf.fallback_key()));
+        self.root.each_leaf(&mut |leaf| keys.extend(leaf.fallback_keys()));
         keys
     }
 

@@ -116,6 +116,91 @@ fn filters_match_span_rows() {
     check("attributes.status:x", &[1]);
 }
 
+/// Records of senders old and new: whichever name is asked for, both are found.
+#[test]
+fn names_of_yesterday_and_today_are_one_field() {
+    let attributes = [
+        None,
+        Some(r#"{"http.method":"GET","http.status_code":200,"net.peer.name":"db.internal"}"#),
+        Some(r#"{"http.method":"POST","http.response.status_code":"200","url.path":"/cart"}"#),
+        Some(r#"{"http.target":"/cart?x=1","db.statement":"select 1","http.method":"PUT"}"#),
+        Some(r#"{"http.target":"/cart","x":1}"#),
+    ];
+    let batch = batch(vec![
+        ("http_request_method", keyword(&[Some("GET"), None, None, Some("GET"), None])),
+        ("http_response_status_code", Arc::new(Int64Array::from(vec![Some(500), None, None, None, None]))),
+        ("server_address", keyword(&[Some("db.internal"), None, None, None, None])),
+        ("attributes", Arc::new(StringArray::from(attributes.to_vec()))),
+        (
+            "resource",
+            keyword(&[
+                Some(r#"{"attributes":{"deployment.environment.name":"prod"}}"#),
+                Some(r#"{"attributes":{"deployment.environment":"prod"}}"#),
+                None,
+                Some(r#"{"attributes":{"http.method":"DELETE"}}"#),
+                Some(r#"{"attributes":{"http.method":"DELETE"}}"#),
+            ]),
+        ),
+    ]);
+    let check = |query: &str, expect: &[usize]| {
+        for target in [Target::Logs, Target::Spans, Target::Metrics] {
+            assert_eq!(matching(&batch, query, target), expect, "{query} {target:?}");
+        }
+    };
+    for (today, yesterday, tests) in [
+        (
+            "http.request.method",
+            "http.method",
+            &[
+                ("GET", &[0, 1, 3][..]),
+                ("POST", &[2]),
+                // Sent under both names: either value is found.
+                ("PUT", &[3]),
+                // The resource speaks only where the record has neither name.
+                ("DELETE", &[4]),
+                ("*", &[0, 1, 2, 3, 4]),
+            ][..],
+        ),
+        ("http.response.status_code", "http.status_code", &[("200", &[1, 2]), (">=500", &[0]), ("*", &[0, 1, 2])]),
+        ("url.path", "http.target", &[("/cart", &[2, 4]), ("/cart*", &[2, 3, 4])]),
+        ("db.query.text", "db.statement", &[("\"select 1\"", &[3])]),
+        ("server.address", "net.peer.name", &[("db.internal", &[0, 1])]),
+        ("server.address", "net.host.name", &[("db.internal", &[0, 1])]),
+        ("deployment.environment.name", "deployment.environment", &[("prod", &[0, 1])]),
+        ("resource.deployment.environment.name", "resource.deployment.environment", &[("prod", &[0, 1])]),
+        ("resource.http.request.method", "resource.http.method", &[("DELETE", &[3, 4])]),
+    ] {
+        for (test, expect) in tests {
+            check(&format!("{today}:{test}"), expect);
+            check(&format!("{yesterday}:{test}"), expect);
+        }
+    }
+    check("-http.method:GET", &[2, 4]);
+    check("HTTP.METHOD:GET", &[]);
+}
+
+#[test]
+fn labels_are_never_taken_for_parts_of_other_records() {
+    let batch = batch(vec![
+        ("service_name", keyword(&[Some("shop"), Some("cart")])),
+        (
+            "attributes",
+            Arc::new(StringArray::from(vec![
+                r#"{"status":"error","kind":"x","level":"3","trace_id":"t","name":"a b"}"#,
+                r#"{"status":"ok","duration":5}"#,
+            ])),
+        ),
+    ]);
+    let check = |query: &str, expect: &[usize]| assert_eq!(matching(&batch, query, Target::Metrics), expect, "{query}");
+    check("status:error", &[0]);
+    check("kind:x level:3 trace_id:t name:\"a b\"", &[0]);
+    check("duration:>4", &[1]);
+    check("service:cart", &[1]);
+    check("error", &[0]);
+    check("cart", &[1]);
+    check("shop OR ok", &[0, 1]);
+}
+
 #[test]
 fn what_an_index_is_asked() {
     let ask = |query: &str, keys: &[&str]| {
@@ -127,6 +212,10 @@ fn what_an_index_is_asked() {
     assert_eq!(ask("service:x", &[]), TermQuery::All);
     assert_eq!(ask("user:ann", &[]), TermQuery::And(vec![token("ann")]));
     assert_eq!(ask("user:ann", &["user"]), TermQuery::All);
+    let get = TermQuery::And(vec![token("get")]);
+    assert_eq!(ask("http.method:GET", &[]), get);
+    assert_eq!(ask("http.request.method:GET", &[]), get);
+    assert_eq!(ask("http.request.method:GET", &["http.method"]), TermQuery::All);
     assert_eq!(ask("n:5", &[]), token("5"));
     assert_eq!(ask("n:>5", &[]), TermQuery::All);
     assert_eq!(ask("-timeout", &[]), TermQuery::All);

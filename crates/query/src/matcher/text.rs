@@ -68,6 +68,18 @@ impl TextTest {
         }
     }
 
+    /// Whether the digits of some whole number match.
+    pub(crate) fn may_match_integer(&self) -> bool {
+        let is_of_numbers = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        match self {
+            TextTest::Token(token) => is_of_numbers(token),
+            TextTest::Phrase { lower, .. } => is_of_numbers(lower),
+            TextTest::WithinToken(pattern) | TextTest::Anywhere(pattern) => {
+                pattern.pieces().iter().all(|piece| is_of_numbers(piece))
+            }
+        }
+    }
+
     /// Whether no string inside this JSON text can match; false where that takes a closer look.
     pub(crate) fn rules_out_json(&self, json: &str) -> bool {
         match self {
@@ -203,6 +215,16 @@ mod tests {
         check("550e8400-e29b-41d4-a716-446655440000", "ID=550E8400-E29B-41D4-A716-446655440000", true);
         check("日本", "これは日本語", true);
         check("İx", "i\u{307}x", false);
+    }
+
+    #[test]
+    fn only_patterns_of_digits_match_whole_numbers() {
+        for query in ["5", "\"-5\"", "5*", "*-5*", "timeout", "5a", "a*", "\"5 6\"", "x_5", "é"] {
+            let test = test_of(query);
+            let matches = ["5", "-5", "-9223372036854775808", "56"].iter().any(|number| test.matches(number));
+            assert!(!matches || test.may_match_integer(), "{query}");
+        }
+        assert!(!test_of("timeout").may_match_integer() && test_of("80").may_match_integer());
     }
 
     #[test]

@@ -19,6 +19,11 @@ impl<'a> TextColumn<'a> {
         self.0.as_ref()?.get(row)
     }
 
+    /// Number of the value in the batch's dictionary, where the column is one.
+    pub(crate) fn key(&self, row: usize) -> Option<usize> {
+        self.0.as_ref()?.key(row)
+    }
+
     pub(crate) fn text(&self, row: usize) -> String {
         self.get(row).unwrap_or_default().to_owned()
     }
@@ -57,9 +62,12 @@ impl<'a> IdColumn<'a> {
         IdColumn(batch.column_by_name(name).and_then(|column| column.as_fixed_size_binary_opt()))
     }
 
+    pub(crate) fn bytes(&self, row: usize) -> Option<&'a [u8]> {
+        Some(self.0.filter(|array| array.is_valid(row))?.value(row))
+    }
+
     pub(crate) fn hex(&self, row: usize) -> Option<String> {
-        let bytes = self.0.filter(|array| array.is_valid(row))?.value(row);
-        Some(hex(bytes))
+        self.bytes(row).map(hex)
     }
 }
 

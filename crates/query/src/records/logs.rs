@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Origin;
 use super::columns::{I32Column, IdColumn, TextColumn, TimeColumn, U8Column, U32Column};
+use super::json::{Object, Origins};
 
 /// Value of `body_type` for an absent body; null stands for a text.
 const BODY_ABSENT: u8 = 7;
@@ -65,7 +66,38 @@ impl<'a> LogRows<'a> {
             dropped_attributes_count: self.origin.dropped_attributes.get(row).unwrap_or(0),
             resource: self.origin.resource(row),
             scope: self.origin.scope(row),
+            resource_ref: None,
+            scope_ref: None,
             id: String::new(),
+        }
+    }
+
+    /// Appends the record in this row as the JSON of [`LogRecord`].
+    pub(crate) fn write(&mut self, row: usize, id: &str, origins: &mut Origins, out: &mut Vec<u8>) {
+        let mut object = Object::begin(out);
+        object.time("time_unix_nano", self.time(row));
+        if let Some(observed) = self.observed_time.get(row) {
+            object.time("observed_time_unix_nano", observed);
+        }
+        object.number("severity_number", i64::from(self.severity_number.get(row).unwrap_or(0)));
+        object.text_unless_empty("severity_text", self.severity_text.get(row));
+        self.write_body(row, object.member("body"));
+        object.text_unless_empty("event_name", self.event_name.get(row));
+        object.hex_if_some("trace_id", self.trace_id.bytes(row));
+        object.hex_if_some("span_id", self.span_id.bytes(row));
+        object.number_unless_zero("flags", self.flags.get(row));
+        self.origin.write_attributes(row, object.member("attributes"));
+        object.number_unless_zero("dropped_attributes_count", self.origin.dropped_attributes.get(row));
+        self.origin.write_origin(row, &mut object, origins);
+        object.text_unless_empty("id", Some(id));
+        object.end();
+    }
+
+    fn write_body(&self, row: usize, out: &mut Vec<u8>) {
+        match (self.body_type.get(row), self.body.get(row)) {
+            (None, Some(text)) => attributes::write_string(out, text),
+            (Some(BODY_ABSENT), _) | (_, None) => out.extend_from_slice(b"null"),
+            (Some(_), Some(text)) => attributes::write_native(out, text),
         }
     }
 

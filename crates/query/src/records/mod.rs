@@ -1,15 +1,18 @@
 //! Arrow rows as the API's records: the one place that knows how a stored row looks in an answer.
 //!
 //! A reader is made per batch and finds its columns once. Columns that a batch lacks read as absent. Promoted
-//! attributes return to `attributes`, so an answer shows what was sent whether a key has a column or not.
+//! attributes return to `attributes`, so an answer shows what was sent whether a key has a column or not. Pages of
+//! some hundred records are built as values of `api`; traces, which may have many thousand, are written as JSON at once.
 
 pub(crate) mod columns;
 mod exemplars;
+mod json;
 mod logs;
 pub(crate) mod promoted;
 mod spans;
 
 pub(crate) use exemplars::ExemplarRows;
+pub(crate) use json::{Object, Origins, write_array};
 pub(crate) use logs::LogRows;
 pub(crate) use spans::SpanRows;
 
@@ -22,7 +25,8 @@ use model::attributes::{self, AnyValue};
 use serde_json::{Map, Value};
 
 use columns::{TextColumn, U32Column};
-use promoted::PromotedColumns;
+use json::Distinct;
+use promoted::{PromotedColumn, PromotedColumns};
 
 /// Attributes of a record from their canonical text; of duplicate keys the last. What is no canonical text ends there.
 fn native_attributes(text: &str) -> Map<String, Value> {
@@ -57,6 +61,9 @@ struct Origin<'a> {
     // Few resources and scopes are shared by many rows: each text is parsed once a batch.
     resources: RefCell<HashMap<&'a str, Resource>>,
     scopes: RefCell<HashMap<&'a str, Scope>>,
+    // By the batch's dictionary: numbers in an answer's [`Origins`].
+    resource_numbers: Vec<Option<usize>>,
+    scope_numbers: Vec<Option<usize>>,
 }
 
 impl<'a> Origin<'a> {
@@ -69,7 +76,45 @@ impl<'a> Origin<'a> {
             scope: TextColumn::new(batch, "scope"),
             resources: RefCell::default(),
             scopes: RefCell::default(),
+            resource_numbers: Vec::new(),
+            scope_numbers: Vec::new(),
         }
+    }
+
+    /// Appends the attributes, as an object.
+    fn write_attributes(&self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'{');
+        let mut written = self.attributes.get(row).map_or(0, |text| attributes::write_native_members(out, text));
+        for (key, column) in &self.promoted.0 {
+            let mut member = |out: &mut Vec<u8>| {
+                if written > 0 {
+                    out.push(b',');
+                }
+                written += 1;
+                attributes::write_string(out, key);
+                out.push(b':');
+            };
+            match column {
+                PromotedColumn::Text(column) => {
+                    let Some(text) = column.get(row) else { continue };
+                    member(out);
+                    attributes::write_string(out, text);
+                }
+                PromotedColumn::Int(column) => {
+                    let Some(whole) = column.get(row) else { continue };
+                    member(out);
+                    attributes::write_int(out, whole);
+                }
+            }
+        }
+        out.push(b'}');
+    }
+
+    /// Appends resource and scope, or their numbers.
+    fn write_origin(&mut self, row: usize, object: &mut Object<'_>, origins: &mut Origins) {
+        let resource = number(&self.resource, row, &mut self.resource_numbers, &mut origins.resources);
+        let scope = number(&self.scope, row, &mut self.scope_numbers, &mut origins.scopes);
+        origins.write(object, resource, scope);
     }
 
     fn attributes(&self, row: usize) -> Map<String, Value> {
@@ -89,6 +134,16 @@ impl<'a> Origin<'a> {
         let Some(text) = self.scope.get(row) else { return Scope::default() };
         self.scopes.borrow_mut().entry(text).or_insert_with(|| parse_scope(text)).clone()
     }
+}
+
+/// Number of the row's value among the answer's, looked up once for each value of the batch's dictionary.
+fn number(column: &TextColumn<'_>, row: usize, known: &mut Vec<Option<usize>>, distinct: &mut Distinct) -> usize {
+    let text = column.get(row).unwrap_or_default();
+    let Some(key) = column.key(row) else { return distinct.number(text) };
+    if known.len() <= key {
+        known.resize(key + 1, None);
+    }
+    *known[key].get_or_insert_with(|| distinct.number(text))
 }
 
 fn parse_resource(text: &str) -> Resource {

@@ -6,13 +6,14 @@ use schema::{PROMOTED, PromotedType};
 
 use super::columns::{IntColumn, TextColumn};
 
-enum PromotedColumn<'a> {
+/// A promoted column.
+pub(super) enum PromotedColumn<'a> {
     Text(TextColumn<'a>),
     Int(IntColumn<'a>),
 }
 
 /// The promoted columns that a batch has.
-pub(crate) struct PromotedColumns<'a>(Vec<(&'static str, PromotedColumn<'a>)>);
+pub(crate) struct PromotedColumns<'a>(pub(super) Vec<(&'static str, PromotedColumn<'a>)>);
 
 impl<'a> PromotedColumns<'a> {
     /// Finds the columns.

@@ -1,10 +1,11 @@
 //! Rows of `spans`, with their events and links.
 
-use api::{Event, Link, Span, Status, UnixNano};
 use arrow::array::RecordBatch;
+use model::attributes;
 
+use super::Origin;
 use super::columns::{BoolColumn, I32Column, IdColumn, IntColumn, ListColumn, TextColumn, TimeColumn, U32Column};
-use super::{Origin, native_attributes};
+use super::json::{Object, Origins, write_array};
 
 /// Reads spans from one batch.
 pub(crate) struct SpanRows<'a> {
@@ -51,63 +52,93 @@ impl<'a> SpanRows<'a> {
         }
     }
 
-    /// The span in this row.
-    pub(crate) fn span(&self, row: usize) -> Span {
-        let start = self.start_time.get(row).unwrap_or(0);
+    /// When the span in this row started.
+    pub(crate) fn start(&self, row: usize) -> i64 {
+        self.start_time.get(row).unwrap_or(0)
+    }
+
+    /// When it ended.
+    pub(crate) fn end(&self, row: usize) -> i64 {
         // A span without a start of its own lies at the time it was filed under; its duration counts from zero.
-        let raw_start = if self.time_absent.get(row).unwrap_or(false) { 0 } else { start };
-        let end = raw_start.saturating_add(self.duration.get(row).unwrap_or(0));
-        Span {
-            trace_id: self.trace_id.hex(row).unwrap_or_default(),
-            span_id: self.span_id.hex(row).unwrap_or_default(),
-            parent_span_id: self.parent_span_id.hex(row),
-            trace_state: self.trace_state.text(row),
-            flags: self.flags.get(row).unwrap_or(0),
-            name: self.name.text(row),
-            kind: self.kind.get(row).unwrap_or(0),
-            start_time_unix_nano: UnixNano(start),
-            end_time_unix_nano: UnixNano(end),
-            status: Status { code: self.status_code.get(row).unwrap_or(0), message: self.status_message.text(row) },
-            attributes: self.origin.attributes(row),
-            dropped_attributes_count: self.origin.dropped_attributes.get(row).unwrap_or(0),
-            events: self.events.items(row).map(|items| events(&items)).unwrap_or_default(),
-            dropped_events_count: self.dropped_events.get(row).unwrap_or(0),
-            links: self.links.items(row).map(|items| links(&items)).unwrap_or_default(),
-            dropped_links_count: self.dropped_links.get(row).unwrap_or(0),
-            resource: self.origin.resource(row),
-            scope: self.origin.scope(row),
+        let raw_start = if self.time_absent.get(row).unwrap_or(false) { 0 } else { self.start(row) };
+        raw_start.saturating_add(self.duration.get(row).unwrap_or(0))
+    }
+
+    /// Its id.
+    pub(crate) fn span_id(&self, row: usize) -> &'a [u8] {
+        self.span_id.bytes(row).unwrap_or_default()
+    }
+
+    /// Appends the span in this row as the JSON of [`api::Span`].
+    pub(crate) fn write(&mut self, row: usize, origins: &mut Origins, out: &mut Vec<u8>) {
+        let mut object = Object::begin(out);
+        object.hex_if_some("trace_id", self.trace_id.bytes(row));
+        object.hex("span_id", self.span_id(row));
+        object.hex_if_some("parent_span_id", self.parent_span_id.bytes(row));
+        object.text_unless_empty("trace_state", self.trace_state.get(row));
+        object.number_unless_zero("flags", self.flags.get(row));
+        object.text("name", self.name.get(row).unwrap_or_default());
+        object.number("kind", i64::from(self.kind.get(row).unwrap_or(0)));
+        object.time("start_time_unix_nano", self.start(row));
+        object.time("end_time_unix_nano", self.end(row));
+        let mut status = Object::begin(object.member("status"));
+        status.number("code", i64::from(self.status_code.get(row).unwrap_or(0)));
+        status.text_unless_empty("message", self.status_message.get(row));
+        status.end();
+        self.origin.write_attributes(row, object.member("attributes"));
+        object.number_unless_zero("dropped_attributes_count", self.origin.dropped_attributes.get(row));
+        if let Some(items) = self.events.items(row) {
+            write_events(object.member("events"), &items);
         }
+        object.number_unless_zero("dropped_events_count", self.dropped_events.get(row));
+        if let Some(items) = self.links.items(row) {
+            write_links(object.member("links"), &items);
+        }
+        object.number_unless_zero("dropped_links_count", self.dropped_links.get(row));
+        self.origin.write_origin(row, &mut object, origins);
+        object.end();
     }
 }
 
-fn events(items: &RecordBatch) -> Vec<Event> {
+fn write_events(out: &mut Vec<u8>, items: &RecordBatch) {
     let time = TimeColumn::new(items, "time");
     let name = TextColumn::new(items, "name");
     let attributes = TextColumn::new(items, "attributes");
     let dropped = U32Column::new(items, "dropped_attributes_count");
-    let read = |row| Event {
-        time_unix_nano: UnixNano(time.get(row).unwrap_or(0)),
-        name: name.text(row),
-        attributes: attributes.get(row).map(native_attributes).unwrap_or_default(),
-        dropped_attributes_count: dropped.get(row).unwrap_or(0),
-    };
-    (0..items.num_rows()).map(read).collect()
+    write_array(out, 0..items.num_rows(), |out, row| {
+        let mut event = Object::begin(out);
+        event.time("time_unix_nano", time.get(row).unwrap_or(0));
+        event.text("name", name.get(row).unwrap_or_default());
+        write_object(event.member("attributes"), attributes.get(row));
+        event.number_unless_zero("dropped_attributes_count", dropped.get(row));
+        event.end();
+    });
 }
 
-fn links(items: &RecordBatch) -> Vec<Link> {
+fn write_links(out: &mut Vec<u8>, items: &RecordBatch) {
     let trace_id = IdColumn::new(items, "trace_id");
     let span_id = IdColumn::new(items, "span_id");
     let trace_state = TextColumn::new(items, "trace_state");
     let attributes = TextColumn::new(items, "attributes");
     let dropped = U32Column::new(items, "dropped_attributes_count");
     let flags = U32Column::new(items, "flags");
-    let read = |row| Link {
-        trace_id: trace_id.hex(row),
-        span_id: span_id.hex(row),
-        trace_state: trace_state.text(row),
-        flags: flags.get(row).unwrap_or(0),
-        attributes: attributes.get(row).map(native_attributes).unwrap_or_default(),
-        dropped_attributes_count: dropped.get(row).unwrap_or(0),
-    };
-    (0..items.num_rows()).map(read).collect()
+    write_array(out, 0..items.num_rows(), |out, row| {
+        let mut link = Object::begin(out);
+        link.hex_if_some("trace_id", trace_id.bytes(row));
+        link.hex_if_some("span_id", span_id.bytes(row));
+        link.text_unless_empty("trace_state", trace_state.get(row));
+        link.number_unless_zero("flags", flags.get(row));
+        write_object(link.member("attributes"), attributes.get(row));
+        link.number_unless_zero("dropped_attributes_count", dropped.get(row));
+        link.end();
+    });
+}
+
+/// Appends an `attributes` text as an object.
+fn write_object(out: &mut Vec<u8>, text: Option<&str>) {
+    out.push(b'{');
+    if let Some(text) = text {
+        attributes::write_native_members(out, text);
+    }
+    out.push(b'}');
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampNanosecondArray, UInt64Array,
+    ArrayRef, BooleanArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, TimestampNanosecondArray, UInt64Array, new_null_array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::take_record_batch;
-use arrow::datatypes::Int32Type;
-use catalog::{Catalog, LiveFile, Swap};
+use arrow::datatypes::{DataType, Int32Type};
+use catalog::{Catalog, LiveFile, SegmentState, Swap};
 use journal::{CommitDraft, Journal, JournalLimits, Part};
-use model::{Hour, Partition, Table, TenantId, TraceId};
+use model::{Hour, Partition, SegmentId, Table, TenantId, TimeRange, TraceId};
+use store::rollup::{LogRollupBuilder, RollupLimits, SpanRollupBuilder};
 use store::{Layout, Name, ParquetSettings, Sidecar, TraceBloomBuilder};
 
 use crate::{QueryService, QuerySettings};
@@ -40,7 +42,7 @@ pub(super) fn trace_id(number: usize) -> TraceId {
     TraceId(bytes)
 }
 
-fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn keyword<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(values.collect::<DictionaryArray<Int32Type>>())
 }
 
@@ -104,6 +106,130 @@ pub(super) fn logs(count: usize, seed: u64) -> Vec<Log> {
         });
     }
     list
+}
+
+/// Services of a larger shop.
+const MANY_SERVICES: [&str; 24] = [
+    "ads",
+    "auth",
+    "billing",
+    "cart",
+    "catalog",
+    "checkout",
+    "currency",
+    "email",
+    "fraud",
+    "gateway",
+    "images",
+    "inventory",
+    "ledger",
+    "mobile",
+    "orders",
+    "payment",
+    "pricing",
+    "quotes",
+    "recommend",
+    "reviews",
+    "search",
+    "shipping",
+    "storefront",
+    "users",
+];
+
+/// Log records as a busy shop has them, over so many seconds from `start` on: 24 services of very different sizes, some
+/// 130 bytes of body, "session" in one of 10, "carrier" in one of 1,000, "quarrelsome" in one of 500,000.
+pub(super) fn busy_logs(count: usize, seed: u64, start: i64, seconds: usize) -> Vec<Log> {
+    let mut random = Random(seed);
+    let word = |random: &mut Random| format!("w{:03x}", random.below(4096) & random.below(4096));
+    let log = |number: usize| {
+        let mut words: Vec<String> = (0..18).map(|_| word(&mut random)).collect();
+        for (term, chance) in [("session", 10), ("carrier", 1_000), ("quarrelsome", 500_000)] {
+            if random.below(chance) == 0 {
+                let at = random.below(words.len());
+                words[at] = term.to_owned();
+            }
+        }
+        let service = MANY_SERVICES[random.below(24).min(random.below(24))];
+        Log {
+            time: start + random.below(seconds * 1_000_000) as i64 * 1_000,
+            service,
+            severity: Some([9, 9, 9, 9, 13, 17][random.below(6)]),
+            severity_text: Some("INFO"),
+            body: format!("{} id {:08x}", words.join(" "), number * 7919),
+            attributes: Some(format!(
+                r#"{{"user.id":"u{}","order.id":{},"region":"eu-{}","took_ms":{}}}"#,
+                random.below(20_000),
+                random.below(1 << 30),
+                random.below(4),
+                random.below(500)
+            )),
+            method: [None, Some("GET"), Some("POST")][random.below(3)],
+            trace: [None, None, Some(random.below(count / 8 + 1))][random.below(3)],
+        }
+    };
+    (0..count).map(log).collect()
+}
+
+/// One trace of so many spans with attributes, resources of a few services, and an event for some.
+pub(super) fn wide_trace(count: usize) -> RecordBatch {
+    let resource = |at: usize| {
+        let service = MANY_SERVICES[at % 24];
+        format!(
+            r#"{{"attributes":{{"service.name":"{service}","service.version":"1.2.{at}","host.name":"node-{0}","k8s.pod.name":"{service}-6f7d9c-{0}","k8s.namespace.name":"shop","deployment.environment.name":"production","telemetry.sdk.language":"rust","telemetry.sdk.name":"opentelemetry","telemetry.sdk.version":"0.33.1","os.type":"linux","process.pid":{at}}}}}"#,
+            at % 5
+        )
+    };
+    let resources: Vec<String> = (0..72).map(resource).collect();
+    let attributes = |at: usize| {
+        format!(
+            r#"{{"thread.id":{at},"net.transport":"ip_tcp","request.id":"{at:032x}","retry":false,"ratio":0.5,"peer.zone":"eu-{}","rows":{}}}"#,
+            at % 4,
+            at % 997
+        )
+    };
+    let start = |at: usize| NOW + at as i64 * 10_000;
+    batch(
+        Table::Spans,
+        vec![
+            ("start_time", Arc::new((0..count).map(|at| Some(start(at))).collect::<TimestampNanosecondArray>())),
+            ("duration_nanos", Arc::new((0..count).map(|at| Some(1_000 + at as i64)).collect::<Int64Array>())),
+            (
+                "trace_id",
+                Arc::new(FixedSizeBinaryArray::try_from_iter((0..count).map(|_| trace_id(77).0)).expect("ids")),
+            ),
+            (
+                "span_id",
+                Arc::new(
+                    FixedSizeBinaryArray::try_from_iter((0..count).map(|at| (at as u64 + 1).to_be_bytes()))
+                        .expect("ids"),
+                ),
+            ),
+            (
+                "parent_span_id",
+                Arc::new(
+                    FixedSizeBinaryArray::try_from_sparse_iter_with_size(
+                        (0..count).map(|at| (at > 0).then(|| (at as u64 / 8 + 1).to_be_bytes())),
+                        8,
+                    )
+                    .expect("ids"),
+                ),
+            ),
+            ("name", keyword((0..count).map(|at| Some(["GET /orders/{id}", "SELECT orders", "publish"][at % 3])))),
+            ("kind", Arc::new((0..count).map(|at| Some(at as i32 % 5 + 1)).collect::<Int32Array>())),
+            ("service_name", keyword((0..count).map(|at| Some(MANY_SERVICES[at % 24])))),
+            ("resource", keyword((0..count).map(|at| Some(resources[at % resources.len()].as_str())))),
+            ("scope", keyword((0..count).map(|_| Some(r#"{"name":"shop.instrumentation","version":"2.1.0"}"#)))),
+            ("attributes", Arc::new((0..count).map(|at| Some(attributes(at))).collect::<StringArray>())),
+            ("http_route", keyword((0..count).map(|at| (at % 3 == 0).then_some("/orders/{id}")))),
+            ("http_response_status_code", {
+                Arc::new((0..count).map(|at| (at % 3 == 0).then_some(200)).collect::<Int64Array>())
+            }),
+            ("db_query_text", {
+                let text = |at: usize| (at % 3 == 1).then_some("SELECT id, state FROM orders WHERE customer = $1");
+                Arc::new((0..count).map(text).collect::<StringArray>())
+            }),
+        ],
+    )
 }
 
 pub(super) fn log_batch(logs: &[Log]) -> RecordBatch {
@@ -186,6 +312,49 @@ pub(super) fn span_batch(spans: &[SpanRow]) -> RecordBatch {
     )
 }
 
+/// Two spans: one with everything a span may have, one with next to nothing.
+pub(super) fn eventful_span_batch() -> RecordBatch {
+    let whole = schema::schema(Table::Spans);
+    let list = |name: &str, fill: Vec<(&str, ArrayRef)>, rows: usize| -> ArrayRef {
+        let DataType::List(item) = whole.field_with_name(name).expect("a column").data_type() else { panic!("a list") };
+        let DataType::Struct(fields) = item.data_type() else { panic!("structs") };
+        let columns = fields.iter().map(|field| {
+            let filled = fill.iter().find(|(name, _)| *name == field.name()).map(|(_, column)| Arc::clone(column));
+            filled.unwrap_or_else(|| new_null_array(field.data_type(), rows))
+        });
+        let items = StructArray::new(fields.clone(), columns.collect(), None);
+        let offsets = OffsetBuffer::from_lengths([rows, 0]);
+        Arc::new(ListArray::new(Arc::clone(item), offsets, Arc::new(items), None))
+    };
+    let ids = |ids: Vec<Option<Vec<u8>>>, bytes: i32| -> ArrayRef {
+        Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(ids.into_iter(), bytes).expect("ids"))
+    };
+    let events = vec![
+        ("time", Arc::new(TimestampNanosecondArray::from(vec![NOW + 1, NOW + 2])) as ArrayRef),
+        ("name", Arc::new(StringArray::from(vec!["exception", "retry"]))),
+        ("attributes", Arc::new(StringArray::from(vec![Some(r#"{"exception.message":"it \"broke\""}"#), None]))),
+    ];
+    let links = vec![("trace_id", ids(vec![Some(vec![6; 16])], 16)), ("span_id", ids(vec![Some(vec![7; 8])], 8))];
+    batch(
+        Table::Spans,
+        vec![
+            ("start_time", Arc::new(TimestampNanosecondArray::from(vec![NOW, NOW]))),
+            ("time_absent", Arc::new(BooleanArray::from(vec![None, Some(true)]))),
+            ("duration_nanos", Arc::new(Int64Array::from(vec![5, 5]))),
+            ("trace_id", ids(vec![Some(vec![1; 16]), Some(vec![1; 16])], 16)),
+            ("span_id", ids(vec![Some(vec![2; 8]), Some(vec![3; 8])], 8)),
+            ("parent_span_id", ids(vec![Some(vec![3; 8]), None], 8)),
+            ("name", keyword([Some("GET /"), Some("")].into_iter())),
+            ("status_code", Arc::new(Int32Array::from(vec![Some(2), None]))),
+            ("status_message", Arc::new(StringArray::from(vec![Some("no\nway"), None]))),
+            ("attributes", Arc::new(StringArray::from(vec![Some(r#"{"n":1.5,"b":{"$bytes":"AQ=="}}"#), None]))),
+            ("http_route", keyword([Some("/x"), None].into_iter())),
+            ("events", list("events", events, 2)),
+            ("links", list("links", links, 1)),
+        ],
+    )
+}
+
 pub(super) fn exemplar_batch(count: usize) -> RecordBatch {
     batch(
         Table::Exemplars,
@@ -219,7 +388,7 @@ pub(super) fn series_batch() -> RecordBatch {
 }
 
 /// The columns as a batch of the table, all-null ones left out.
-fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(super) fn batch(table: Table, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let whole = schema::schema(table);
     let kept: Vec<(&str, ArrayRef)> =
         columns.into_iter().filter(|(_, column)| column.null_count() < column.len()).collect();
@@ -251,6 +420,19 @@ impl Folder {
 
     /// Rows as one file with its sidecars, live at once.
     pub(super) async fn add_file(&self, table: Table, batch: &RecordBatch) {
+        self.add_file_instead_of(table, batch, &[]).await;
+    }
+
+    /// Brings every sealed segment, whose rows these are, into a file; says which they were.
+    pub(super) async fn flush(&self, table: Table, batch: &RecordBatch) -> Vec<SegmentId> {
+        let segments = self.catalog.segments().await.expect("segments");
+        let sealed = segments.iter().filter(|segment| segment.state == SegmentState::Sealed);
+        let sealed: Vec<SegmentId> = sealed.map(|segment| segment.id).collect();
+        self.add_file_instead_of(table, batch, &sealed).await;
+        sealed
+    }
+
+    async fn add_file_instead_of(&self, table: Table, batch: &RecordBatch, consumed: &[SegmentId]) {
         let (batch, times) = sorted(table, batch);
         let id = self.catalog.draw_file_ids(1).await.expect("drawn");
         let partition = Partition { tenant: TenantId::default(), table, hour: Hour::of(times[0]) };
@@ -277,7 +459,7 @@ impl Folder {
             counter: id.0,
             add: vec![file],
             remove: Vec::new(),
-            consume: Vec::new(),
+            consume: consumed.to_vec(),
             quarantine: Vec::new(),
             now: NOW,
         };
@@ -310,7 +492,10 @@ impl Folder {
                 let path = entry.expect("an entry").path();
                 if path.is_dir() {
                     left.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "tix" || extension == "blm") {
+                } else if path
+                    .extension()
+                    .is_some_and(|extension| ["tix", "blm", "rlp"].iter().any(|kind| extension == *kind))
+                {
                     std::fs::remove_file(path).expect("removed");
                     deleted += 1;
                 }
@@ -329,8 +514,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
         column.and_then(|column| column.get(row)).unwrap_or_default().to_owned()
     };
     let ids = batch.column_by_name("trace_id").and_then(|ids| ids.as_any().downcast_ref::<FixedSizeBinaryArray>());
+    let series = batch.column_by_name("series_id").and_then(|ids| ids.as_any().downcast_ref::<UInt64Array>());
     let mut rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    rows.sort_by_key(|row| {
+    rows.sort_by_cached_key(|row| {
         let at = *row as usize;
         let time = times.value(at);
         let bucket = if matches!(table, Table::Logs | Table::Spans) { time / schema::BUCKET_NANOS } else { 0 };
@@ -338,7 +524,9 @@ fn sorted(table: Table, batch: &RecordBatch) -> (RecordBatch, Vec<i64>) {
             (Table::Spans, Some(ids)) => ids.value(at).to_vec(),
             _ => Vec::new(),
         };
-        (bucket, id, texts("service_name", at), time)
+        let series = series.map(|series| (texts("metric", at), series.value(at)));
+        let service = if series.is_none() { texts("service_name", at) } else { String::new() };
+        (bucket, id, series, service, time)
     });
     let rows = arrow::array::UInt32Array::from(rows);
     let batch = take_record_batch(batch, &rows).expect("taken");
@@ -369,5 +557,23 @@ fn sidecars(table: Table, batch: &RecordBatch, times: &[i64]) -> Vec<(Sidecar, V
         builder.push_column(ids.as_any().downcast_ref::<FixedSizeBinaryArray>().expect("ids"));
         made.push((Sidecar::TraceBloom, builder.finish().to_bytes()));
     }
+    made.extend(rollup(table, batch).map(|bytes| (Sidecar::Rollup, bytes)));
     made
+}
+
+fn rollup(table: Table, batch: &RecordBatch) -> Option<Vec<u8>> {
+    let limits = RollupLimits::default();
+    match table {
+        Table::Logs => {
+            let mut builder = LogRollupBuilder::default();
+            builder.push(batch, &TimeRange::ALL);
+            builder.finish(&limits).map(|rollup| rollup.to_bytes())
+        }
+        Table::Spans => {
+            let mut builder = SpanRollupBuilder::default();
+            builder.push(batch);
+            Some(builder.finish(&limits).to_bytes())
+        }
+        _ => None,
+    }
 }

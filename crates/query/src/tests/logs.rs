@@ -145,7 +145,7 @@ async fn search_finds_the_same_wherever_records_lie() {
     let with = stats_of(&indexed, "nowhere").await;
     assert_eq!((with.index_used.as_str(), with.files_pruned_by_index), ("text", 2));
 
-    assert_eq!(mixed.delete_sidecars(), 4);
+    assert_eq!(mixed.delete_sidecars(), 6);
     let bare = mixed.service();
     check_searches(&bare, &batch, "files without sidecars").await;
     let without = stats_of(&bare, "nowhere").await;

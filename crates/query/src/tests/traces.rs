@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::TraceSummary;
+use api::{LogRecord, Span, TraceAnswer, TraceSummary};
 use model::{Table, TenantId, TimeRange};
+use serde_json::Value;
 
 use super::fixture::{Folder, NOW, SECOND, SpanRow, exemplar_batch, log_batch, logs, series_batch};
-use super::fixture::{span_batch, spans, trace_id};
-use crate::{QueryService, TraceSearch};
+use super::fixture::{eventful_span_batch, span_batch, spans, trace_id};
+use crate::records::{LogRows, Origins, SpanRows};
+use crate::{QueryService, ServiceSearch, TraceSearch};
 
 /// A folder with spans and logs in two files and the journal, exemplars in a file.
 async fn folder(all: &[SpanRow]) -> Folder {
@@ -57,6 +59,77 @@ async fn a_trace_is_found_whole_with_and_without_sidecars() {
         assert_eq!((with.stats.index_used.as_str(), without.stats.index_used.as_str()), ("bloom", "none"));
     }
     drop(unknown);
+}
+
+#[tokio::test]
+async fn a_shared_answer_is_the_same_trace() {
+    let all = spans(1_200, 4);
+    let folder = folder(&all).await;
+    let service = folder.service();
+    for number in [0, 17, 400, 1_199] {
+        let plain = service.trace(&TenantId::default(), trace_id(number)).await.expect("an answer").expect("known");
+        let json = service.trace_json(&TenantId::default(), trace_id(number), true).await.expect("an answer");
+        let json = json.expect("known");
+        let text = String::from_utf8_lossy(&json);
+        assert!(!text.contains("\"resource\":") && !text.contains("\"scope\":"), "{text}");
+        let mut shared: TraceAnswer = serde_json::from_slice(&json).expect("reads back");
+        assert!(shared.resources.len() <= 5 && shared.scopes.len() == 1, "each once: {:?}", shared.resources);
+        assert_eq!((plain.resources.len(), plain.scopes.len()), (0, 0));
+        let (resources, scopes) = (std::mem::take(&mut shared.resources), std::mem::take(&mut shared.scopes));
+        let origin = |resource: Option<usize>, scope: Option<usize>| {
+            (resources[resource.expect("a number")].clone(), scopes[scope.expect("a number")].clone())
+        };
+        for span in &mut shared.spans {
+            (span.resource, span.scope) = origin(span.resource_ref.take(), span.scope_ref.take());
+        }
+        for log in &mut shared.logs {
+            (log.resource, log.scope) = origin(log.resource_ref.take(), log.scope_ref.take());
+        }
+        shared.stats = plain.stats.clone();
+        assert_eq!(shared, plain);
+    }
+}
+
+#[test]
+fn what_is_written_is_the_record() {
+    let batch = log_batch(&logs(600, 3));
+    let mut rows = LogRows::new(&batch);
+    let mut origins = Origins::new(false);
+    for row in 0..batch.num_rows() {
+        let mut json = Vec::new();
+        rows.write(row, "7-0", &mut origins, &mut json);
+        let read: LogRecord = serde_json::from_slice(&json).expect("reads back");
+        assert_eq!(read, LogRecord { id: "7-0".into(), ..rows.record(row) });
+        // The members are those of the type, the left out ones included.
+        let (written, by_type) = (serde_json::from_slice::<Value>(&json), serde_json::to_value(&read));
+        assert_eq!(written.expect("JSON"), by_type.expect("JSON"));
+    }
+}
+
+#[test]
+fn spans_are_written_with_events_and_links() {
+    let batch = eventful_span_batch();
+    let mut origins = Origins::new(false);
+    let written: Vec<Span> = (0..batch.num_rows())
+        .map(|row| {
+            let mut json = Vec::new();
+            SpanRows::new(&batch).write(row, &mut origins, &mut json);
+            let read: Span = serde_json::from_slice(&json).expect("reads back");
+            let (raw, by_type) = (serde_json::from_slice::<Value>(&json), serde_json::to_value(&read));
+            assert_eq!(raw.expect("JSON"), by_type.expect("JSON"), "the members are those of the type");
+            read
+        })
+        .collect();
+    let [eventful, bare] = &written[..] else { panic!("two spans") };
+    assert_eq!((eventful.events.len(), eventful.links.len()), (2, 1));
+    assert_eq!((eventful.events[0].name.as_str(), eventful.events[1].time_unix_nano.0), ("exception", NOW + 2));
+    assert_eq!(eventful.events[0].attributes["exception.message"], "it \"broke\"");
+    assert_eq!(eventful.links[0].span_id.as_deref(), Some("0707070707070707"));
+    assert_eq!((eventful.status.code, eventful.status.message.as_str()), (2, "no\nway"));
+    assert_eq!((eventful.start_time_unix_nano.0, eventful.end_time_unix_nano.0), (NOW, NOW + 5));
+    assert_eq!(eventful.attributes["http.route"], "/x");
+    assert_eq!((bare.start_time_unix_nano.0, bare.end_time_unix_nano.0), (NOW, 5), "no start of its own");
+    assert!(bare.events.is_empty() && bare.links.is_empty() && bare.attributes.is_empty());
 }
 
 async fn all_pages(service: &QueryService, search: TraceSearch) -> Vec<TraceSummary> {
@@ -145,7 +218,7 @@ async fn traces_are_listed_newest_first_each_once() {
 async fn services_are_counted() {
     let all = spans(300, 2);
     let folder = folder(&all).await;
-    let answer = folder.service().services(&TenantId::default(), TimeRange::ALL).await.expect("an answer");
+    let answer = folder.service().services(&TenantId::default(), ServiceSearch::default()).await.expect("an answer");
     assert_eq!(answer.services.iter().map(|service| service.span_count).sum::<u64>() as usize, all.len());
     assert_eq!(answer.services.iter().map(|service| service.log_count).sum::<u64>(), 4_000);
     for service in &answer.services {
@@ -154,7 +227,8 @@ async fn services_are_counted() {
         assert!(service.last_seen_unix_nano.0 >= NOW);
     }
     let range = TimeRange::new(NOW + 100 * SECOND, NOW + 200 * SECOND);
-    let part = folder.service().services(&TenantId::default(), range).await.expect("an answer");
+    let part =
+        folder.service().services(&TenantId::default(), ServiceSearch { range, steps: 0 }).await.expect("an answer");
     let inside = all.iter().filter(|span| range.contains(span.start)).count();
     assert_eq!(part.services.iter().map(|service| service.span_count).sum::<u64>() as usize, inside);
 }

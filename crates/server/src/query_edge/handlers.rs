@@ -21,39 +21,43 @@ const LOGS_MAX: usize = 5_000;
 const TRACES_DEFAULT: usize = 50;
 const TRACES_MAX: usize = 1000;
 const STEPS_DEFAULT: usize = 60;
-const STEPS_MAX: usize = 1000;
+pub(super) const STEPS_MAX: usize = 1000;
 /// Most bytes of the JSON that carries a SQL text; the text's own bound is `query`'s.
 const SQL_BODY_BYTES_MAX: usize = 256 * 1024;
 
-type Answer = Result<Response, Refusal>;
-type SharedEdge = State<Arc<Edge>>;
+pub(super) type Answer = Result<Response, Refusal>;
+pub(super) type SharedEdge = State<Arc<Edge>>;
 
 pub(super) fn now_unix_nano() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn parameters(uri: &Uri, path: &str) -> Result<Parameters, Refusal> {
+pub(super) fn parameters(uri: &Uri, path: &str) -> Result<Parameters, Refusal> {
     Parameters::parse(uri, known_parameters(path), now_unix_nano())
 }
 
-fn json(answer: &impl Serialize) -> Answer {
+pub(super) fn json(answer: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(answer).map_err(|error| {
         tracing::error!(%error, "an answer is not JSON");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the answer could not be written as JSON")
     })?;
+    Ok(json_body(body))
+}
+
+fn json_body(body: Vec<u8>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 pub(super) async fn trace(State(edge): SharedEdge, Path(id): Path<String>, uri: Uri) -> Answer {
-    parameters(&uri, TRACE)?;
+    let is_shared = parameters(&uri, TRACE)?.flag("shared")?;
     let id: TraceId =
         id.parse().map_err(|error| Refusal::bad_request(format!("'{}' is no trace id: {error}", cut(&id))))?;
-    match edge.query.trace(&edge.settings.tenant, id).await? {
-        Some(answer) => json(&answer),
+    match edge.query.trace_json(&edge.settings.tenant, id, is_shared).await? {
+        Some(answer) => Ok(json_body(answer)),
         None => Err(Refusal::not_found(format!("nothing is known of trace {id}; it may not have arrived yet"))),
     }
 }
@@ -95,11 +99,6 @@ pub(super) async fn histogram(State(edge): SharedEdge, uri: Uri) -> Answer {
         steps: parameters.count("steps", STEPS_DEFAULT, STEPS_MAX)?,
     };
     json(&edge.query.log_histogram(&edge.settings.tenant, histogram).await?)
-}
-
-pub(super) async fn services(State(edge): SharedEdge, uri: Uri) -> Answer {
-    let range = parameters(&uri, paths::SERVICES)?.range()?;
-    json(&edge.query.services(&edge.settings.tenant, range).await?)
 }
 
 pub(super) async fn sql(State(edge): SharedEdge, request: Request) -> Answer {
@@ -153,7 +152,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     content_type.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(64).collect()
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
 use super::handlers::now_unix_nano;
-use super::{Edge, metrics};
+use super::{Edge, metrics, ui_files};
 use crate::status::{self, ROLES, RoleStatus};
 
 /// A role that has not reported for this long is not working, whatever its last word was.
@@ -52,15 +52,42 @@ fn verdict(status: Option<&RoleStatus>, now_unix_nano: i64) -> Verdict {
     Verdict { ready: status.ready && silent <= SILENCE_NANOS_MAX, remarks }
 }
 
-pub(super) async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
+/// Spyhop's own metrics for whatever scrapes them. A browser that is sent to this address is after the UI's page of
+/// metrics, which has the same path: it alone asks for HTML.
+pub(super) async fn metrics(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> Response {
+    let page = wants_page(&headers).then(|| ui_files::serve(ui_files::FILES, &Method::GET, "/metrics", &headers));
+    if let Some(mut page) = page.flatten() {
+        page.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+        return page;
+    }
     let statuses = ROLES.map(|role| (role, status::read(&edge.settings.status_folder, role)));
     let text = metrics::text(&statuses);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    let headers = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::VARY, "accept")];
+    (headers, text).into_response()
+}
+
+/// Whether HTML is asked for by name: `*/*` is what everybody else sends.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|part| part.split(';').next().is_some_and(|kind| kind.trim() == "text/html"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_browsers_get_the_page() {
+        let check = |accept: &'static str, expect: bool| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(wants_page(&headers), expect, "{accept}");
+        };
+        check("text/html,application/xhtml+xml,*/*;q=0.8", true);
+        check("application/xml, text/html;q=0.9", true);
+        check("*/*", false);
+        check("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", false);
+        assert!(!wants_page(&HeaderMap::new()));
+    }
 
     #[test]
     fn silence_is_not_ready() {

@@ -5,13 +5,17 @@
 //! endpoints that come later answer 501 and say so. `ROUTES` is the table that the 404, the parameter checks and
 //! the test of the OpenAPI document share.
 
+mod compression;
 mod guard;
 mod handlers;
 mod health;
+mod metric_handlers;
 mod metrics;
 mod ndjson;
 mod parameters;
 mod problem;
+mod services;
+mod tail;
 mod ui_files;
 
 use std::path::PathBuf;
@@ -29,6 +33,7 @@ use model::TenantId;
 use query::QueryService;
 
 use crate::credentials::{Credentials, Scope};
+pub(crate) use compression::PeerAddress;
 use problem::Refusal;
 
 /// What the edge of query is told.
@@ -48,6 +53,8 @@ pub struct QueryEdge {
     pub credentials: Credentials,
     /// Whether `/metrics` is answered without credentials, as `/livez` and `/readyz` are.
     pub are_metrics_open: bool,
+    /// Answers to other machines are compressed from this size on.
+    pub compress_bytes_min: usize,
 }
 
 /// What a handler sees.
@@ -72,7 +79,7 @@ pub(crate) const TRACE: &str = "/api/v1/traces/{trace_id}";
 
 /// Every endpoint that is there, beside the UI.
 pub(crate) const ROUTES: &[Route] = &[
-    read(TRACE, &[]),
+    read(TRACE, &["shared"]),
     read(
         paths::TRACES,
         &[
@@ -90,7 +97,17 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     read(paths::LOGS, &["query", "start", "end", "limit", "cursor", "direction"]),
     read(paths::LOGS_HISTOGRAM, &["query", "start", "end", "steps"]),
-    read(paths::SERVICES, &["start", "end"]),
+    read(paths::LOGS_TAIL, &["query", "last", "from"]),
+    read(paths::SERVICES, &["start", "end", "steps"]),
+    read(paths::SERVICE, &["start", "end", "steps"]),
+    read(paths::OPERATIONS, &["start", "end", "limit", "steps"]),
+    read(paths::SERVICE_MAP, &["start", "end", "service"]),
+    read(paths::METRICS, &["query", "service", "start", "end", "limit"]),
+    read(paths::METRICS_SERIES, &["metric", "type", "filter", "start", "end", "limit"]),
+    read(
+        paths::METRICS_RANGE,
+        &["metric", "type", "start", "end", "step", "function", "quantile", "group_by", "filter", "exemplars", "limit"],
+    ),
     Route { method: "post", path: paths::SQL, parameters: &[] },
     read(paths::INGEST, &[]),
     read(paths::OPENAPI, &[]),
@@ -120,6 +137,7 @@ pub fn query_router(query: QueryService, settings: QueryEdge) -> Router {
     router
         .fallback(elsewhere)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(edge.clone(), compression::compressed))
         .layer(middleware::from_fn_with_state(edge.clone(), guarded))
         .layer(middleware::map_response(async |answer: Response| guard::add_headers(answer)))
         .with_state(edge)
@@ -131,7 +149,14 @@ fn handler(route: &Route) -> MethodRouter<Arc<Edge>> {
         paths::TRACES => get(handlers::traces),
         paths::LOGS => get(handlers::logs),
         paths::LOGS_HISTOGRAM => get(handlers::histogram),
-        paths::SERVICES => get(handlers::services),
+        paths::LOGS_TAIL => get(tail::tail),
+        paths::SERVICES => get(services::services),
+        paths::SERVICE => get(services::service),
+        paths::OPERATIONS => get(services::operations),
+        paths::SERVICE_MAP => get(services::service_map),
+        paths::METRICS => get(metric_handlers::metrics),
+        paths::METRICS_SERIES => get(metric_handlers::series),
+        paths::METRICS_RANGE => get(metric_handlers::range),
         paths::SQL => post(handlers::sql),
         paths::INGEST => get(handlers::ingest),
         paths::OPENAPI => get(openapi),

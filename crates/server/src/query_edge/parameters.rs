@@ -85,6 +85,14 @@ impl Parameters {
         }
     }
 
+    /// One of the names in `choices`, if any is given.
+    pub(crate) fn optional_choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+        match self.values.contains_key(name) {
+            true => self.choice(name, choices).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// One of the names in `choices`; the first where absent.
     pub(crate) fn choice<T: Copy>(&self, name: &str, choices: &[(&str, T)]) -> Result<T, Refusal> {
         let Some(text) = self.values.get(name) else { return Ok(choices[0].1) };
@@ -130,6 +138,8 @@ mod tests {
         assert_eq!(parameters.duration("duration_min"), Ok(Some(1_500_000)));
         assert_eq!(parameters.flag("errors_only"), Ok(true));
         assert_eq!(parameters.choice("direction", &[("backward", 1), ("forward", 2)]), Ok(1));
+        assert_eq!(parameters.optional_choice("direction", &[("backward", 1)]), Ok(None));
+        assert_eq!(parameters.optional_choice("limit", &[("4", 4), ("5", 5)]), Ok(Some(5)));
     }
 
     #[test]

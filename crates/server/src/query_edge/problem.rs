@@ -57,6 +57,16 @@ impl From<QueryError> for Refusal {
                 retry_after: Some(retry_after),
                 ..Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many queries are running: ask again in a moment")
             },
+            QueryError::TailsBusy { streams_max, retry_after } => Refusal {
+                retry_after: Some(retry_after),
+                ..Refusal::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    format!(
+                        "{streams_max} live tails are open, as many as may be: close one, try again later, or raise \
+                         SPYHOP_QUERY_TAIL_STREAMS_MAX"
+                    ),
+                )
+            },
             QueryError::Internal(reason) => {
                 tracing::error!(%reason, "a query failed");
                 Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the query failed inside the server; its log says why")

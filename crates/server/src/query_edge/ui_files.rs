@@ -22,7 +22,7 @@ pub(crate) struct UiFile {
 pub(crate) static FILES: &[UiFile] = &include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
 /// First path segments of the UI's pages.
-pub(crate) const PAGES: [&str; 12] = [
+pub(crate) const PAGES: [&str; 14] = [
     "",
     "logs",
     "traces",
@@ -30,7 +30,9 @@ pub(crate) const PAGES: [&str; 12] = [
     "services",
     "service",
     "service-map",
+    "map",
     "explore",
+    "metrics",
     "sql",
     "connect",
     "status",
@@ -97,19 +99,21 @@ fn has_tag(tags: &HeaderValue, etag: &str) -> bool {
 }
 
 fn chosen(file: &UiFile, headers: &HeaderMap) -> (&'static [u8], Option<&'static str>) {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let accepts = |coding: &str| {
-        accepted.split(',').any(|part| {
-            let mut parts = part.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
-            named && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-        })
-    };
     match (file.brotli, file.gzip) {
-        (Some(brotli), _) if accepts("br") => (brotli, Some("br")),
-        (_, Some(gzip)) if accepts("gzip") => (gzip, Some("gzip")),
+        (Some(brotli), _) if accepts(headers, "br") => (brotli, Some("br")),
+        (_, Some(gzip)) if accepts(headers, "gzip") => (gzip, Some("gzip")),
         _ => (file.plain, None),
     }
+}
+
+/// Whether a client accepts a coding, named as it is.
+pub(crate) fn accepts(headers: &HeaderMap, coding: &str) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    accepted.split(',').any(|part| {
+        let mut parts = part.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding));
+        named && !parts.any(|weight| matches!(weight, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+    })
 }
 
 /// Whether a part of the file's name is eight or more hex digits, as build tools put hashes into names.

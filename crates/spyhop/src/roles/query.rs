@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use query::{QueryLimits, QueryService, QuerySettings, SqlLimits};
+use query::{MetricLimits, QueryLimits, QueryService, QuerySettings, SqlLimits, TailLimits};
 use server::status::RoleStatus;
 use server::{Credentials, QueryEdge, query_router, serve};
 use store::Layout;
@@ -52,12 +52,15 @@ pub(super) fn run(
             allowed_hosts: is_loopback.then(|| settings.api.allowed_hosts.clone()),
             credentials: Credentials::new(&settings.auth),
             are_metrics_open: is_loopback,
+            compress_bytes_min: settings.api.compress_bytes_min,
             ..QueryEdge::default()
         };
         tracing::info!("answering");
+        let tailed = service.clone();
         let served = serve(listeners, query_router(service, edge), serve_limits(settings), tls, async move {
             signals.signal().await;
             tracing::info!("stopping: what is being asked is answered");
+            tailed.close_tails();
         });
         served.await.map_err(|error| Failure::cannot_start(format!("cannot serve: {error}")))
     });
@@ -79,6 +82,20 @@ fn query_settings(settings: &Settings, cores: usize) -> QuerySettings {
             concurrent_max: query.running_max,
             wall: query.time_max,
             sql: SqlLimits { rows_max: query.rows_max, ..SqlLimits::default() },
+            metrics: MetricLimits {
+                bytes_max: query.metric_bytes_max,
+                series_max: query.metric_series_max,
+                look_back: query.metric_look_back,
+                ..MetricLimits::default()
+            },
+            tail: TailLimits {
+                streams_max: query.tail.streams_max,
+                records_per_second_max: query.tail.records_per_second_max,
+                replay_records_max: query.tail.replay_records_max,
+                feed_bytes_max: query.tail.bytes_max,
+                heartbeat_interval: query.tail.heartbeat,
+                ..TailLimits::default()
+            },
             ..QueryLimits::default()
         },
     }

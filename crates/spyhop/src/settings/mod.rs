@@ -16,6 +16,7 @@ use ingest::RateLimits;
 use server::{Secrets, TlsFiles};
 
 pub(crate) use resolve::{Inputs, Resolved};
+pub(crate) use values::{bytes, duration};
 
 use crate::failure::Failure;
 
@@ -35,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) ingest: IngestSettings,
     pub(crate) journal: JournalSettings,
     pub(crate) query: QuerySettings,
-    pub(crate) retention: Duration,
+    pub(crate) compact: CompactSettings,
 }
 
 /// Where OTLP comes in.
@@ -54,6 +55,7 @@ pub(crate) struct OtlpSettings {
 pub(crate) struct ApiSettings {
     pub(crate) address: String,
     pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) compress_bytes_min: usize,
 }
 
 /// Bounds on connections.
@@ -96,6 +98,32 @@ pub(crate) struct QuerySettings {
     pub(crate) time_max: Duration,
     pub(crate) running_max: usize,
     pub(crate) rows_max: usize,
+    pub(crate) metric_bytes_max: usize,
+    pub(crate) metric_series_max: usize,
+    pub(crate) metric_look_back: Duration,
+    pub(crate) tail: TailSettings,
+}
+
+/// Bounds on live tails.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TailSettings {
+    pub(crate) streams_max: usize,
+    pub(crate) records_per_second_max: usize,
+    pub(crate) replay_records_max: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) heartbeat: Duration,
+}
+
+/// Bounds on compaction, and how long records are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CompactSettings {
+    pub(crate) retention_logs: Duration,
+    pub(crate) retention_traces: Duration,
+    pub(crate) retention_metrics: Duration,
+    pub(crate) close_after: Duration,
+    pub(crate) final_rows: u64,
+    pub(crate) merge_bytes_max: u64,
+    pub(crate) merge_files_max: usize,
 }
 
 impl Settings {
@@ -117,6 +145,7 @@ impl Settings {
             api: ApiSettings {
                 address: read.text("api.address"),
                 allowed_hosts: values::list(&read.text("api.allowed_hosts")),
+                compress_bytes_min: read.memory("api.compress_bytes_min"),
             },
             server: ServerSettings {
                 connections_max: read.count("server.connections_max"),
@@ -150,8 +179,33 @@ impl Settings {
                 time_max: read.duration("query.time_max"),
                 running_max: read.count("query.running_max"),
                 rows_max: read.count("query.rows_max"),
+                metric_bytes_max: read.memory("query.metric_bytes_max"),
+                metric_series_max: read.count("query.metric_series_max"),
+                metric_look_back: read.duration("query.metric_look_back"),
+                tail: TailSettings {
+                    streams_max: read.count("query.tail_streams_max"),
+                    records_per_second_max: read.count("query.tail_records_per_second_max"),
+                    replay_records_max: read.count("query.tail_replay_records_max"),
+                    bytes_max: read.memory("query.tail_bytes_max"),
+                    heartbeat: read.duration("query.tail_heartbeat"),
+                },
             },
-            retention: read.duration("compact.retention"),
+            compact: CompactSettings::new(&read),
+        }
+    }
+}
+
+impl CompactSettings {
+    fn new(read: &Reader<'_>) -> CompactSettings {
+        let all = read.duration("compact.retention");
+        CompactSettings {
+            retention_logs: read.optional_duration("compact.retention_logs").unwrap_or(all),
+            retention_traces: read.optional_duration("compact.retention_traces").unwrap_or(all),
+            retention_metrics: read.optional_duration("compact.retention_metrics").unwrap_or(all),
+            close_after: read.duration("compact.close_after"),
+            final_rows: read.count("compact.final_rows") as u64,
+            merge_bytes_max: read.bytes("compact.merge_bytes_max"),
+            merge_files_max: read.count("compact.merge_files_max"),
         }
     }
 }
@@ -170,11 +224,15 @@ impl Reader<'_> {
     }
 
     fn duration(&self, name: &str) -> Duration {
-        values::duration(self.0.text(name)).unwrap_or_default()
+        duration(self.0.text(name)).unwrap_or_default()
+    }
+
+    fn optional_duration(&self, name: &str) -> Option<Duration> {
+        duration(self.0.text(name))
     }
 
     fn bytes(&self, name: &str) -> u64 {
-        values::bytes(self.0.text(name)).unwrap_or_default()
+        bytes(self.0.text(name)).unwrap_or_default()
     }
 
     /// A whole number, 0 included.
@@ -266,6 +324,19 @@ mod tests {
         let wrong = vec![("SPYHOP_AUTH_BASIC".to_owned(), secret.to_owned())];
         let failure = Resolved::new(Inputs { environment: wrong, ..Inputs::default() }).expect_err("no password");
         assert!(!failure.sentence.contains(secret) && failure.sentence.contains("SPYHOP_AUTH_BASIC"), "{failure:?}");
+    }
+
+    #[test]
+    fn retention_of_a_signal_is_that_of_all_unless_it_is_set() {
+        let days = |file: &str| {
+            let inputs = Inputs { file: Some((PathBuf::from("f"), file.to_owned())), ..Inputs::default() };
+            let settings = Settings::new(&Resolved::new(inputs).expect("valid")).compact;
+            [settings.retention_logs, settings.retention_traces, settings.retention_metrics]
+                .map(|kept| kept.as_secs() / 86_400)
+        };
+        assert_eq!(days(""), [30, 30, 30]);
+        assert_eq!(days("compact.retention = '7d'\ncompact.retention_metrics = '90d'"), [7, 7, 90]);
+        assert_eq!(days("[compact]\nretention_logs = '2d'\nretention_traces = ''"), [2, 30, 30]);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Bytes,
     /// A time span with a unit.
     Duration,
+    /// A time span with a unit, or nothing, which means that another setting says it.
+    OptionalDuration,
     /// A whole number from 1.
     Count,
     /// A whole number, 0 included.
@@ -46,6 +48,10 @@ impl Kind {
             }
             Kind::Bytes => bytes(text).map(drop).ok_or("write a size such as 64MiB, 512KiB, 2GB or 1048576"),
             Kind::Duration => duration(text).map(drop).ok_or("write a time span such as 500ms, 30s, 5m or 2h"),
+            Kind::OptionalDuration if text.trim().is_empty() => Ok(()),
+            Kind::OptionalDuration => {
+                duration(text).map(drop).ok_or("write a time span such as 30s, 2h or 7d, or nothing")
+            }
             Kind::Count => count(text).map(drop).ok_or("write a whole number from 1"),
             Kind::Amount => amount(text).map(drop).ok_or("write a whole number, or 0 for no limit"),
             Kind::List => Ok(()),
@@ -151,6 +157,9 @@ mod tests {
         check(Kind::Duration, "30s", true);
         check(Kind::Duration, "30", false);
         check(Kind::Duration, "-3s", false);
+        check(Kind::OptionalDuration, "", true);
+        check(Kind::OptionalDuration, "7d", true);
+        check(Kind::OptionalDuration, "7", false);
         check(Kind::Count, "0", false);
         check(Kind::Count, "7", true);
         check(Kind::List, "", true);

@@ -1,29 +1,42 @@
-//! The answer of `/api/v1/traces/{id}`, parsed once: heads of spans and log records, and where the rest lies.
+//! The answer of `/api/v1/traces/{id}`, read once: heads of spans and log records, and where the rest lies.
 //!
 //! A large trace carries far more attribute text than a screen shows. So the answer's text is kept, each record's
-//! place in it is noted, and attributes are parsed when a record is looked at.
+//! place in it is noted, and attributes are parsed when a record is looked at. The client asks for the form in which
+//! records name their resource and scope by number (`shared=true`); a server that does not know it repeats them, and
+//! both forms read alike.
+//!
+//! Invariant: places are byte ranges of the text that begin and end between characters.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 
-use api::{Exemplar, LogRecord, Span, Stats, UnixNano};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use api::{Exemplar, LogRecord, Resource, Scope, Span, Stats, UnixNano};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::reading;
 
 /// The answer is no trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(pub String);
 
+/// Where a record's resource and scope stand in the answer's tables; `None` where the record holds them itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Refs {
+    pub(super) resource: Option<u32>,
+    pub(super) scope: Option<u32>,
+}
+
 /// What the waterfall needs of a span.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SpanHead {
     /// Span id as a number.
     pub id: u64,
     /// Parent's id; `None` for a root.
     pub parent: Option<u64>,
     /// Operation.
-    pub name: String,
+    pub name: Arc<str>,
     /// Index into [`TraceDocument::services`].
     pub service: u16,
     /// OTLP's number of the span kind.
@@ -36,8 +49,9 @@ pub struct SpanHead {
     pub is_error: bool,
     /// Number of events.
     pub events: u32,
-    raw: Range<usize>,
-    attributes: Range<usize>,
+    pub(super) refs: Refs,
+    pub(super) raw: Range<usize>,
+    pub(super) attributes: Range<usize>,
 }
 
 impl SpanHead {
@@ -48,7 +62,7 @@ impl SpanHead {
 }
 
 /// What an inline log row needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogHead {
     /// Time in Unix nanoseconds.
     pub time: i64,
@@ -60,13 +74,14 @@ pub struct LogHead {
     pub service: u16,
     /// Body as one line.
     pub line: String,
-    raw: Range<usize>,
+    pub(super) refs: Refs,
+    pub(super) raw: Range<usize>,
 }
 
 /// A decoded trace.
 #[derive(Debug, Clone, Default)]
 pub struct TraceDocument {
-    text: String,
+    pub(super) text: Arc<Vec<u8>>,
     /// Its id.
     pub trace_id: String,
     /// Heads in the order of the answer.
@@ -85,96 +100,10 @@ pub struct TraceDocument {
     pub incomplete_because: Vec<String>,
     /// Records that could not be read.
     pub unreadable: usize,
-}
-
-#[derive(Deserialize)]
-struct AnswerText<'a> {
-    #[serde(default)]
-    trace_id: String,
-    #[serde(borrow, default)]
-    spans: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    logs: Vec<&'a RawValue>,
-    #[serde(default)]
-    exemplars: Vec<Exemplar>,
-    #[serde(default)]
-    last_seen: BTreeMap<String, UnixNano>,
-    #[serde(default)]
-    stats: Stats,
-    #[serde(default)]
-    complete: bool,
-    #[serde(default)]
-    incomplete_because: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct SpanText<'a> {
-    #[serde(borrow)]
-    span_id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    parent_span_id: Option<&'a str>,
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(default)]
-    kind: i32,
-    #[serde(deserialize_with = "nanos")]
-    start_time_unix_nano: i64,
-    #[serde(deserialize_with = "nanos")]
-    end_time_unix_nano: i64,
-    #[serde(default)]
-    status: StatusText,
-    #[serde(borrow, default)]
-    attributes: Option<&'a RawValue>,
-    #[serde(default)]
-    events: Vec<serde::de::IgnoredAny>,
-    #[serde(borrow, default)]
-    resource: ResourceText<'a>,
-}
-
-#[derive(Deserialize, Default)]
-struct StatusText {
-    #[serde(default)]
-    code: i32,
-}
-
-#[derive(Deserialize, Default)]
-struct ResourceText<'a> {
-    #[serde(borrow, default)]
-    attributes: ServiceText<'a>,
-}
-
-#[derive(Deserialize, Default)]
-struct ServiceText<'a> {
-    #[serde(borrow, rename = "service.name", default)]
-    name: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct LogText<'a> {
-    #[serde(deserialize_with = "nanos")]
-    time_unix_nano: i64,
-    #[serde(default)]
-    severity_number: i32,
-    #[serde(default)]
-    body: serde_json::Value,
-    #[serde(borrow, default)]
-    span_id: Option<&'a str>,
-    #[serde(borrow, default)]
-    resource: ResourceText<'a>,
-}
-
-fn nanos<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    struct Text;
-    impl serde::de::Visitor<'_> for Text {
-        type Value = i64;
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("Unix nanoseconds as a decimal string")
-        }
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<i64, E> {
-            text.parse().map_err(E::custom)
-        }
-    }
-    deserializer.deserialize_str(Text)
+    pub(super) resources: Vec<Range<usize>>,
+    pub(super) scopes: Vec<Range<usize>>,
+    /// Indexes of log records by the span they name, in time order.
+    pub(super) logs_by_span: HashMap<u64, Vec<u32>>,
 }
 
 /// The number of a hex id; ids that are no hex get a number of their own.
@@ -184,61 +113,66 @@ pub(super) fn id_number(text: &str) -> u64 {
 
 impl TraceDocument {
     /// Reads an answer. Records that do not read as records are counted and left out.
-    pub fn decode(bytes: Vec<u8>) -> Result<TraceDocument, DecodeError> {
-        let text = String::from_utf8(bytes).map_err(|error| DecodeError(error.to_string()))?;
-        let answer: AnswerText<'_> = serde_json::from_str(&text).map_err(|error| DecodeError(error.to_string()))?;
-        let mut services = Services::default();
-        let mut spans = Vec::with_capacity(answer.spans.len());
-        let mut unreadable = 0;
-        for raw in &answer.spans {
-            match span_head(raw, &text, &mut services) {
-                Some(head) => spans.push(head),
-                None => unreadable += 1,
-            }
-        }
-        let mut logs = Vec::with_capacity(answer.logs.len());
-        for raw in &answer.logs {
-            match log_head(raw, &text, &mut services) {
-                Some(head) => logs.push(head),
-                None => unreadable += 1,
-            }
-        }
-        let mut incomplete_because = answer.incomplete_because;
-        if !answer.complete && incomplete_because.is_empty() {
-            incomplete_because.push("the server did not say why".to_owned());
-        }
-        Ok(TraceDocument {
-            trace_id: answer.trace_id,
-            exemplars: answer.exemplars,
-            last_seen: answer.last_seen,
-            stats: answer.stats,
-            services: services.names,
-            spans,
-            logs,
-            incomplete_because,
-            unreadable,
-            text,
-        })
+    pub fn decode(bytes: Arc<Vec<u8>>) -> Result<TraceDocument, DecodeError> {
+        reading::read(bytes)
+    }
+
+    /// The text at a place; empty where there is none.
+    fn text_at(&self, place: &Range<usize>) -> &str {
+        self.text.get(place.clone()).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
+    /// An entry of one of the answer's tables.
+    fn entry<T: DeserializeOwned>(&self, table: &[Range<usize>], at: Option<u32>) -> Option<T> {
+        serde_json::from_str(self.text_at(table.get(at? as usize)?)).ok()
     }
 
     /// The whole span.
     pub fn span(&self, index: usize) -> Option<Span> {
-        serde_json::from_str(self.text.get(self.spans.get(index)?.raw.clone())?).ok()
+        let head = self.spans.get(index)?;
+        let mut span: Span = serde_json::from_str(self.text_at(&head.raw)).ok()?;
+        if let Some(resource) = self.entry::<Resource>(&self.resources, head.refs.resource) {
+            span.resource = resource;
+        }
+        if let Some(scope) = self.entry::<Scope>(&self.scopes, head.refs.scope) {
+            span.scope = scope;
+        }
+        (span.resource_ref, span.scope_ref) = (None, None);
+        Some(span)
     }
 
-    /// The span's JSON as the server sent it.
-    pub fn span_json(&self, index: usize) -> &str {
-        self.spans.get(index).and_then(|head| self.text.get(head.raw.clone())).unwrap_or_default()
+    /// The span's JSON as the server sends it where nothing is shared.
+    pub fn span_json(&self, index: usize) -> Value {
+        let Some(head) = self.spans.get(index) else { return Value::Null };
+        let mut span: Map<String, Value> = serde_json::from_str(self.text_at(&head.raw)).unwrap_or_default();
+        for (name, table, at) in
+            [("resource", &self.resources, head.refs.resource), ("scope", &self.scopes, head.refs.scope)]
+        {
+            span.remove(&format!("{name}_ref"));
+            if let Some(value) = self.entry::<Value>(table, at) {
+                span.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(span)
     }
 
     /// The text of a span's attributes, for finding.
     pub(super) fn attribute_text(&self, index: usize) -> &str {
-        self.spans.get(index).and_then(|head| self.text.get(head.attributes.clone())).unwrap_or_default()
+        self.spans.get(index).map(|head| self.text_at(&head.attributes)).unwrap_or_default()
     }
 
     /// The whole log record.
     pub fn log(&self, index: usize) -> Option<LogRecord> {
-        serde_json::from_str(self.text.get(self.logs.get(index)?.raw.clone())?).ok()
+        let head = self.logs.get(index)?;
+        let mut log: LogRecord = serde_json::from_str(self.text_at(&head.raw)).ok()?;
+        if let Some(resource) = self.entry::<Resource>(&self.resources, head.refs.resource) {
+            log.resource = resource;
+        }
+        if let Some(scope) = self.entry::<Scope>(&self.scopes, head.refs.scope) {
+            log.scope = scope;
+        }
+        (log.resource_ref, log.scope_ref) = (None, None);
+        Some(log)
     }
 
     /// The name of a service by its index.
@@ -255,9 +189,7 @@ impl TraceDocument {
     /// Log records of a span, in time order.
     pub fn logs_of(&self, span: usize) -> Vec<usize> {
         let Some(head) = self.spans.get(span) else { return Vec::new() };
-        let mut found: Vec<usize> = (0..self.logs.len()).filter(|at| self.logs[*at].span == Some(head.id)).collect();
-        found.sort_by_key(|at| self.logs[*at].time);
-        found
+        self.logs_by_span.get(&head.id).into_iter().flatten().map(|log| *log as usize).collect()
     }
 
     /// Exemplars of a span.
@@ -268,66 +200,24 @@ impl TraceDocument {
     }
 }
 
-/// Service names, numbered as they appear.
-#[derive(Default)]
-struct Services {
-    names: Vec<String>,
-    numbers: HashMap<String, u16>,
-}
-
-impl Services {
-    fn number(&mut self, resource: &ResourceText<'_>) -> u16 {
-        let raw = resource.attributes.name.map_or("\"unknown_service\"", RawValue::get);
-        if let Some(number) = self.numbers.get(raw) {
-            return *number;
-        }
-        let name = serde_json::from_str::<String>(raw).unwrap_or_else(|_| raw.to_owned());
-        let number = u16::try_from(self.names.len()).unwrap_or(u16::MAX);
-        self.names.push(name);
-        self.numbers.insert(raw.to_owned(), number);
-        number
+/// Index of the first span with each id.
+pub(super) fn spans_by_id(spans: &[SpanHead]) -> HashMap<u64, u32> {
+    let mut by_id = HashMap::with_capacity(spans.len());
+    for (index, span) in (0_u32..).zip(spans) {
+        by_id.entry(span.id).or_insert(index);
     }
-}
-
-/// Where a piece of `text` lies in it.
-fn place(piece: &str, text: &str) -> Range<usize> {
-    let start = (piece.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-    start..start + piece.len()
-}
-
-fn span_head(raw: &RawValue, text: &str, services: &mut Services) -> Option<SpanHead> {
-    let span: SpanText<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(SpanHead {
-        id: id_number(&span.span_id),
-        parent: span.parent_span_id.filter(|id| !id.is_empty()).map(id_number),
-        name: span.name.into_owned(),
-        service: services.number(&span.resource),
-        kind: span.kind,
-        start: span.start_time_unix_nano,
-        end: span.end_time_unix_nano,
-        is_error: span.status.code == 2,
-        events: span.events.len() as u32,
-        raw: place(raw.get(), text),
-        attributes: span.attributes.map_or(0..0, |attributes| place(attributes.get(), text)),
-    })
-}
-
-fn log_head(raw: &RawValue, text: &str, services: &mut Services) -> Option<LogHead> {
-    let log: LogText<'_> = serde_json::from_str(raw.get()).ok()?;
-    Some(LogHead {
-        time: log.time_unix_nano,
-        severity: log.severity_number,
-        span: log.span_id.map(id_number),
-        service: services.number(&log.resource),
-        line: crate::fields::one_line(&log.body),
-        raw: place(raw.get(), text),
-    })
+    by_id
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use serde_json::json;
+
+    /// An answer in text, decoded.
+    pub(in crate::trace) fn decoded(text: String) -> Result<TraceDocument, DecodeError> {
+        TraceDocument::decode(Arc::new(text.into_bytes()))
+    }
 
     /// A document of spans `(id, parent, start, end)`, for this crate's tests.
     pub(in crate::trace) fn document(spans: &[(u64, Option<u64>, i64, i64)]) -> TraceDocument {
@@ -340,7 +230,7 @@ pub(super) mod tests {
             })
             .collect();
         let text = json!({"trace_id": "t", "spans": spans, "complete": true}).to_string();
-        TraceDocument::decode(text.into_bytes()).expect("an answer")
+        decoded(text).expect("an answer")
     }
 
     #[test]
@@ -360,10 +250,10 @@ pub(super) mod tests {
             span_id: Some("00000000000000ff".into()),
             ..Default::default()
         }];
-        let document = TraceDocument::decode(serde_json::to_vec(&answer).expect("serialises")).expect("decodes");
+        let document = decoded(serde_json::to_string(&answer).expect("serialises")).expect("decodes");
         assert_eq!(document.services, ["checkout", "unknown_service"]);
         let head = &document.spans[0];
-        assert_eq!((head.id, head.name.as_str(), head.is_error, head.events), (255, "na\"me", true, 1));
+        assert_eq!((head.id, &*head.name, head.is_error, head.events), (255, "na\"me", true, 1));
         assert_eq!(document.span(0), Some(span));
         assert_eq!(document.logs_of(0), [0]);
         assert_eq!(document.exemplars_of(0).len(), 1);
@@ -377,10 +267,55 @@ pub(super) mod tests {
     fn broken_records_cost_themselves() {
         let text = json!({"spans": [{"span_id": "1"}, 7, {"span_id": "zz", "name": "n", "start_time_unix_nano": "1",
             "end_time_unix_nano": "2", "resource": {"attributes": {"service.name": 5}}}], "logs": [null]});
-        let document = TraceDocument::decode(text.to_string().into_bytes()).expect("decodes");
+        let document = decoded(text.to_string()).expect("decodes");
         assert_eq!((document.spans.len(), document.unreadable), (1, 3));
         assert_eq!(document.services, ["5"]);
-        assert!(TraceDocument::decode(b"<html>".to_vec()).is_err());
-        assert!(TraceDocument::decode(vec![0xff]).is_err());
+        assert!(decoded("<html>".to_owned()).is_err());
+        assert!(TraceDocument::decode(Arc::new(vec![0xff])).is_err());
+    }
+
+    #[test]
+    fn shared_resources_read_like_repeated_ones() {
+        let resource = |name: &str| json!({"attributes": {"service.name": name, "k8s.pod.name": "p"}});
+        let scope = json!({"name": "lib", "version": "1"});
+        let span = |id: &str| {
+            json!({"span_id": id, "name": "n", "start_time_unix_nano": "1", "end_time_unix_nano": "2",
+                "attributes": {"brace": "}\"]"}})
+        };
+        let log = json!({"time_unix_nano": "1", "body": "x", "span_id": "1"});
+        let with = |mut value: Value, more: Value| {
+            let more = more.as_object().expect("an object").clone();
+            value.as_object_mut().expect("an object").extend(more);
+            value
+        };
+        let repeated = json!({"trace_id": "t", "complete": true,
+            "spans": [with(span("1"), json!({"resource": resource("a"), "scope": scope})),
+                with(span("2"), json!({"resource": resource("b"), "scope": {}}))],
+            "logs": [with(log.clone(), json!({"resource": resource("b"), "scope": scope}))]});
+        let shared = json!({"trace_id": "t", "complete": true,
+            "resources": [resource("a"), resource("b")], "scopes": [scope, {}],
+            "spans": [with(span("1"), json!({"resource_ref": 0, "scope_ref": 0})),
+                with(span("2"), json!({"resource_ref": 1, "scope_ref": 1}))],
+            "logs": [with(log, json!({"resource_ref": 1, "scope_ref": 0}))]});
+        // The tables may stand before or behind the records that name them.
+        let text = shared.to_string();
+        let spans = text[text.find("\"spans\"").expect("spans")..text.len() - 1].to_owned();
+        let (head, tail) = text.split_at(text.find("\"resources\"").expect("resources"));
+        let behind =
+            format!("{head}{spans},{}}}", tail[..tail.find(",\"spans\"").expect("spans")].trim_end_matches(','));
+        let expect = decoded(repeated.to_string()).expect("decodes");
+        for text in [text, behind] {
+            let found = decoded(text).expect("decodes");
+            assert_eq!(found.services, ["a", "b"]);
+            assert_eq!(found.unreadable, 0);
+            for index in 0..2 {
+                assert_eq!(found.spans[index].service, index as u16);
+                assert_eq!(found.span(index), expect.span(index));
+                assert_eq!(found.span_json(index), expect.span_json(index));
+            }
+            assert_eq!((found.log(0), found.logs[0].service), (expect.log(0), 1));
+        }
+        let lost = decoded(json!({"spans": [with(span("1"), json!({"resource_ref": 7}))]}).to_string());
+        assert_eq!(lost.expect("decodes").services, ["unknown_service"]);
     }
 }

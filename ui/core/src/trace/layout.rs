@@ -1,8 +1,8 @@
 //! The tree of a trace: order, depth, self time. Any set of spans has a layout.
 
-use std::collections::HashMap;
-
 use super::TraceDocument;
+use super::document::spans_by_id;
+use crate::order;
 
 /// Where each span stands; every vector but `order` is indexed by span.
 #[derive(Debug, Clone, Default)]
@@ -71,21 +71,18 @@ impl Layout {
     /// Fills order and depth: depth first without recursion, roots and siblings by start.
     fn walk(&mut self, document: &TraceDocument) {
         let count = document.spans.len();
-        let start_of = |index: &u32| (document.spans[*index as usize].start, *index);
+        let by_start = order::sorted_by_number(count, &|index| document.spans[index].start);
+        let by_start: Vec<u32> = by_start.into_iter().map(|index| index as u32).collect();
         let mut children: Vec<Vec<u32>> = vec![Vec::new(); count];
         let mut roots = Vec::new();
-        for (index, parent) in (0_u32..).zip(&self.parent) {
-            match parent {
-                Some(parent) => children[*parent as usize].push(index),
-                None => roots.push(index),
+        for index in &by_start {
+            match self.parent[*index as usize] {
+                Some(parent) => children[parent as usize].push(*index),
+                None => roots.push(*index),
             }
         }
-        children.iter_mut().for_each(|list| list.sort_by_key(start_of));
-        roots.sort_by_key(start_of);
         self.depth = vec![0; count];
         self.position = vec![u32::MAX; count];
-        let mut by_start: Vec<u32> = (0..count as u32).collect();
-        by_start.sort_by_key(start_of);
         // What no root reaches lies in circles: the earliest span of each is cut loose.
         for root in roots.into_iter().chain(by_start) {
             if self.position[root as usize] != u32::MAX {
@@ -143,10 +140,7 @@ impl Layout {
 
 /// Each span's parent by index. Where several spans share an id, the first that is another span counts.
 fn parents(document: &TraceDocument) -> Vec<Option<u32>> {
-    let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(document.spans.len());
-    for (index, span) in (0_u32..).zip(&document.spans) {
-        by_id.entry(span.id).or_insert(index);
-    }
+    let by_id = spans_by_id(&document.spans);
     (0_u32..)
         .zip(&document.spans)
         .map(|(index, span)| by_id.get(&span.parent?).copied().filter(|parent| *parent != index))

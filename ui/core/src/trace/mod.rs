@@ -3,7 +3,9 @@
 mod document;
 mod layout;
 mod minimap;
+mod reading;
 mod rows;
+mod walk;
 
 pub use document::{DecodeError, LogHead, SpanHead, TraceDocument};
 pub use layout::Layout;

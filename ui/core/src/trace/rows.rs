@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::document::spans_by_id;
 use super::{Layout, TraceDocument};
-use crate::highlight;
+use crate::{highlight, order};
 
 /// Log records shown under one span; the rest is in the span's panel.
 const LOGS_PER_SPAN_MAX: usize = 20;
@@ -68,16 +69,16 @@ pub fn rows(document: &TraceDocument, layout: &Layout, collapsed: &HashSet<u32>,
 
 /// Log records by the span they name (`None`: no span of this trace), each list in time order.
 fn logs_by_span(document: &TraceDocument) -> HashMap<Option<u32>, Vec<u32>> {
-    let mut by_id: HashMap<u64, u32> = HashMap::with_capacity(document.spans.len());
-    for (index, span) in (0_u32..).zip(&document.spans) {
-        by_id.entry(span.id).or_insert(index);
+    if document.logs.is_empty() {
+        return HashMap::new();
     }
+    let by_id = spans_by_id(&document.spans);
     let mut found: HashMap<Option<u32>, Vec<u32>> = HashMap::new();
-    for (index, log) in (0_u32..).zip(&document.logs) {
-        let span = log.span.and_then(|id| by_id.get(&id).copied());
-        found.entry(span).or_default().push(index);
+    let logs = &document.logs;
+    for index in order::sorted_by_number(logs.len(), &|at| logs[at].time) {
+        let span = logs[index].span.and_then(|id| by_id.get(&id).copied());
+        found.entry(span).or_default().push(index as u32);
     }
-    found.values_mut().for_each(|list| list.sort_by_key(|log| document.logs[*log as usize].time));
     found
 }
 
@@ -124,14 +125,14 @@ pub fn find(document: &TraceDocument, layout: &Layout, text: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::tests::document;
+    use super::super::document::tests::{decoded, document};
     use super::*;
     use crate::trace::LogHead;
     use serde_json::json;
 
     fn log(document: &TraceDocument, span: Option<u64>, time: i64, line: &str) -> LogHead {
         let text = json!({"logs": [{"time_unix_nano": time.to_string(), "body": line}]}).to_string();
-        let mut head = TraceDocument::decode(text.into_bytes()).expect("decodes").logs.remove(0);
+        let mut head = decoded(text).expect("decodes").logs.remove(0);
         head.span = span;
         let _ = document;
         head

@@ -54,6 +54,8 @@ struct LogsContext {
     older_failed: RwSignal<bool>,
     /// Records that came in above while someone read.
     unseen: RwSignal<usize>,
+    /// Whether the newest were asked for and the pointer has rested since: then it does not read, wherever it is.
+    follows: RwSignal<bool>,
     /// Window of the histogram once it has moved on by live refresh, and the run it belongs to.
     moved_window: RwSignal<Option<(u32, Window)>>,
     /// What went wrong with live refresh.
@@ -104,6 +106,19 @@ impl LogsContext {
         let mut state = self.state.get_untracked();
         state.panel = None;
         self.go(&state, false);
+    }
+
+    /// Shows the newest records, and goes on showing them as they come.
+    fn follow_newest(self) {
+        self.follows.set(true);
+        self.unseen.set(0);
+        self.scroll.to(0.0);
+    }
+
+    fn moved_pointer(self, event: &leptos::ev::PointerEvent) {
+        if (event.movement_x() != 0 || event.movement_y() != 0) && self.follows.get_untracked() {
+            self.follows.set(false);
+        }
     }
 
     /// Moves the cursor; the panel follows where it is open.
@@ -181,12 +196,13 @@ pub fn LogsPage() -> impl IntoView {
         loads_older: RwSignal::new(false),
         older_failed: RwSignal::new(false),
         unseen: RwSignal::new(0),
+        follows: RwSignal::new(false),
         moved_window: RwSignal::new(None),
         live_note: RwSignal::new(None),
     };
     provide_context(context);
     let rows = use_query_latest::<LogSearchAnswer>(
-        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::PAGE_ROWS, None))),
+        move || run.get().map(|run| run.ask(requests::logs(&run.state.query, run.window, requests::FIRST_ROWS, None))),
         fetch::decode,
     );
     let histogram = use_query_latest::<HistogramAnswer>(
@@ -219,7 +235,8 @@ pub fn LogsPage() -> impl IntoView {
             <Summary rows histogram/>
             <Show when=move || session.shows_histogram.get()><histogram::Histogram histogram/></Show>
             <div class="logs-body">
-                <section class="logs-rows" aria-label="Log records">{move || body(context, rows)}</section>
+                <section class="logs-rows" aria-label="Log records"
+                    on:pointermove=move |event| context.moved_pointer(&event)>{move || body(context, rows)}</section>
                 <Show when=move || has_panel.get()><detail::Detail/></Show>
             </div>
         </div>
@@ -391,10 +408,8 @@ fn use_panel_record(context: LogsContext) -> Memo<Option<ArcRecord>> {
             let panel = panel.get()?;
             context.filled_by.get()?;
             let window = Window { start: panel.time, end: panel.time.saturating_add(1) };
-            in_list.with(Option::is_none).then(|| Ask {
-                url: requests::logs("", window, requests::PAGE_ROWS, None),
-                kept_age_max: f64::INFINITY,
-            })
+            let url = requests::logs("", window, requests::PAGE_ROWS, None);
+            in_list.with(Option::is_none).then(|| Ask::kept(url, f64::INFINITY))
         },
         fetch::decode,
     );

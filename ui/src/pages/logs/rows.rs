@@ -61,7 +61,7 @@ pub fn Rows() -> impl IntoView {
         <VirtualList scroll=context.scroll count key row cursor=context.cursor
             role="grid" label="Log records, newest first" id="log"/>
         <Show when=move || { context.unseen.get() > 0 }>
-            <button type="button" class="pill" data-testid="unseen" on:click=move |_| context.scroll.to(0.0)>
+            <button type="button" class="pill" data-testid="unseen" on:click=move |_| context.follow_newest()>
                 {move || format!("↑ {} new", format::count(context.unseen.get() as u64))}
             </button>
         </Show>

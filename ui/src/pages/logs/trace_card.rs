@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use ui_core::format;
 use ui_core::requests;
 use ui_core::state::TraceState;
+use ui_core::{format, order};
 
 use crate::pages::trace::{KEPT_AGE_MAX, TraceData, decode_trace};
 use crate::query::{Ask, use_query_latest};
@@ -35,10 +35,8 @@ pub fn TraceCard(
         on_cleanup(move || handle.clear());
     }
     let url = requests::trace(&trace_id);
-    let trace = use_query_latest::<TraceData>(
-        move || ready.get().then(|| Ask { url: url.clone(), kept_age_max: KEPT_AGE_MAX }),
-        decode_trace,
-    );
+    let trace =
+        use_query_latest::<TraceData>(move || ready.get().then(|| Ask::kept(url.clone(), KEPT_AGE_MAX)), decode_trace);
     let href = TraceState { span: span_id.clone(), ..TraceState::default() }.url_of(&trace_id, "");
     let short = match trace_id.len() {
         32 => format!("{}…{}", trace_id.get(..4).unwrap_or_default(), trace_id.get(28..).unwrap_or_default()),
@@ -85,7 +83,8 @@ fn bars(session: Session, data: &TraceData, span_id: &str) -> impl IntoView + us
     let rest = layout.order.iter().filter(|span| !shown.contains(span)).take(BARS_MAX - shown.len()).copied();
     let rest: Vec<u32> = rest.collect();
     shown.extend(rest);
-    shown.sort_by_key(|span| layout.position[*span as usize]);
+    let position = |span: &u32| layout.position[*span as usize];
+    order::sort(&mut shown, |one, other| position(one).cmp(&position(other)));
     let rows = shown.into_iter().map(|index| {
         let span = &document.spans[index as usize];
         let (from, to) = (layout.share(span.start) * 100.0, layout.share(span.end.max(span.start)) * 100.0);
@@ -97,7 +96,7 @@ fn bars(session: Session, data: &TraceData, span_id: &str) -> impl IntoView + us
         let is_own = own == Some(index as usize);
         view! {
             <div class="mini-row" class:own=is_own>
-                <span class="cut">{span.name.clone()}</span>
+                <span class="cut">{span.name.to_string()}</span>
                 <span class="mini-track"><i class=class
                     style=format!("left:{from:.2}%;width:{:.2}%", (to - from).max(0.6))></i></span>
             </div>

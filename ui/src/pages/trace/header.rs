@@ -19,7 +19,7 @@ fn header(context: TraceContext, data: &TraceData) -> impl IntoView + use<> {
     let root = layout.order.first().and_then(|index| document.spans.get(*index as usize));
     let (service, operation) = root.map_or_else(
         || ("no span yet".to_owned(), String::new()),
-        |span| (document.service(span.service).to_owned(), span.name.clone()),
+        |span| (document.service(span.service).to_owned(), span.name.to_string()),
     );
     if !operation.is_empty() {
         context.session.title.set(format!("{service} {}", format::cut(&operation, 60)));

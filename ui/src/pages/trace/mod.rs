@@ -36,10 +36,20 @@ pub struct TraceData {
 }
 
 /// Reads and lays out an answer.
-pub fn decode_trace(bytes: Vec<u8>) -> Result<TraceData, ApiError> {
+pub fn decode_trace(bytes: Arc<Vec<u8>>) -> Result<TraceData, ApiError> {
+    mark("trace-arrived");
     let document = TraceDocument::decode(bytes).map_err(|error| ApiError::unreadable(&error.0))?;
+    mark("trace-read");
     let layout = Layout::of(&document);
+    mark("trace-laid-out");
     Ok(TraceData { document, layout })
+}
+
+/// A mark on the browser's own timeline, for whoever asks where the time went.
+fn mark(name: &str) {
+    if let Some(performance) = window().performance() {
+        let _ = performance.mark(name);
+    }
 }
 
 /// Rows of the waterfall, equal to themselves only.
@@ -230,8 +240,8 @@ pub fn TracePage() -> impl IntoView {
             let restored = session::take_restored();
             // Known when Back leads here, or asked ahead from a log record's panel; a reload asks anew.
             Some(match (reloads == first_reload, restored) {
-                (true, true) => Ask { url, kept_age_max: f64::INFINITY },
-                (true, false) => Ask { url, kept_age_max: KEPT_AGE_MAX },
+                (true, true) => Ask::kept(url, f64::INFINITY),
+                (true, false) => Ask::kept(url, KEPT_AGE_MAX),
                 (false, _) => Ask::fresh(format!("{url}#{reloads}")),
             })
         },

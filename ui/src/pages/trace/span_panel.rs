@@ -216,9 +216,7 @@ fn links(links: &[Link]) -> impl IntoView + use<> {
 }
 
 fn json(chosen: &Chosen) -> impl IntoView + use<> {
-    let raw = chosen.data.document.span_json(chosen.index);
-    let value: serde_json::Value = serde_json::from_str(raw).unwrap_or_default();
-    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
+    let text = serde_json::to_string_pretty(&chosen.data.document.span_json(chosen.index)).unwrap_or_default();
     let copied = text.clone();
     view! {
         <div class="json">

@@ -29,11 +29,10 @@ pub fn Waterfall() -> impl IntoView {
             Some(Row::Span(span)) => context.collapsed.with(|collapsed| collapsed.contains(&span)),
             _ => false,
         };
-        row_key(
-            row,
-            collapsed,
-            context.trace.data.with(|data| data.as_ref().map_or(0, |d| std::sync::Arc::as_ptr(d) as u64)),
-        )
+        // Rows are made anew for another zoom, so that none of their parts has to listen for one.
+        let (from, to) = zoom(context);
+        let data = context.trace.data.with(|data| data.as_ref().map_or(0, |d| std::sync::Arc::as_ptr(d) as u64));
+        row_key(row, collapsed, data ^ from.to_bits().rotate_left(7) ^ to.to_bits().rotate_left(31))
     };
     let row = move |index: usize| {
         let row = context.rows.with_untracked(|rows| rows.0.get(index).copied());
@@ -110,14 +109,18 @@ fn span_row(context: TraceContext, data: &TraceData, index: usize, span: u32) ->
     let below = layout.descendants[at];
     let is_collapsed = context.collapsed.with_untracked(|collapsed| collapsed.contains(&span));
     let selected = move || context.selected.get() == Some(span);
-    let here = move || context.cursor.get() == Some(index);
-    let is_match = move || context.match_set.with(|set| set.contains(&span));
+    let class = move || {
+        let on = |on: bool, class: &'static str| if on { class } else { "" };
+        let is_match = context.match_set.with(|set| set.contains(&span));
+        let here = context.cursor.get() == Some(index);
+        format!("span-row{}{}{}", on(selected(), " selected"), on(here, " here"), on(is_match, " match"))
+    };
     let open = move |_| {
         context.cursor.set(Some(index));
         context.open(span);
     };
     view! {
-        <div class="span-row" class:selected=selected class:here=here class:match=is_match id=format!("row-{index}")
+        <div class=class id=format!("row-{index}")
             role="row" aria-rowindex=(index + 1).to_string() attr:aria-level=(u32::from(layout.depth[at]) + 1).to_string()
             aria-expanded=(below > 0).then(|| (!is_collapsed).to_string()) aria-selected=move || selected().to_string()
             data-testid="span-row" data-span-id=format!("{:016x}", head.id) style=row_style(index, ROW_HEIGHT)
@@ -152,7 +155,7 @@ fn span_name(context: TraceContext, data: &TraceData, span: u32, is_collapsed: b
         <span class="name" role="gridcell" style=indent(layout.depth[span as usize])>
             {caret}
             <i class=format!("dot slot-{slot}") aria-hidden="true"></i>
-            <span class="operation cut" title=head.name.clone()>{head.name.clone()}</span>
+            <span class="operation cut" title=head.name.to_string()>{head.name.to_string()}</span>
             <span class="muted cut small">{service}</span>
             {is_collapsed.then(|| view! { <span class="badge">{format!("+{}", format::short_count(below))}</span> })}
             {head.is_error.then(|| view! { <span class="badge error">"error"</span> })}
@@ -166,29 +169,16 @@ fn span_track(context: TraceContext, data: &TraceData, span: usize) -> impl Into
     let (document, layout) = (&data.document, &data.layout);
     let head = &document.spans[span];
     let (start, end) = (layout.share(head.start), layout.share(head.end.max(head.start)));
-    let bar_style = move || {
-        let zoom = zoom(context);
-        let (left, right) = (place(start, zoom).clamp(-1.0, 101.0), place(end, zoom).clamp(-1.0, 101.0));
-        format!("left:{left:.3}%;width:{:.3}%", (right - left).max(0.0))
-    };
-    let fills = move || {
-        let zoom = zoom(context);
-        place(end, zoom) >= 86.0 && place(start, zoom) <= 14.0
-    };
-    let logs: Vec<(f64, &'static str)> = document
-        .logs_of(span)
-        .into_iter()
-        .take(TICKS_MAX)
-        .map(|log| (layout.share(document.logs[log].time), Severity::of(document.logs[log].severity).name()))
-        .collect();
-    let ticks = move || {
-        let zoom = zoom(context);
-        let placed = logs.iter().map(|(share, name)| (place(*share, zoom), *name));
-        let shown = placed.filter(|(at, _)| (0.0..=100.0).contains(at));
-        shown
-            .map(|(at, name)| view! { <i class=format!("tick sev-{name}") style=format!("left:{at:.3}%")></i> })
-            .collect_view()
-    };
+    let zoom = untrack(|| zoom(context));
+    let (left, right) = (place(start, zoom).clamp(-1.0, 101.0), place(end, zoom).clamp(-1.0, 101.0));
+    let bar_style = format!("left:{left:.3}%;width:{:.3}%", (right - left).max(0.0));
+    let fills = place(end, zoom) >= 86.0 && place(start, zoom) <= 14.0;
+    let ticks = document.logs_of(span).into_iter().take(TICKS_MAX).filter_map(|log| {
+        let log = &document.logs[log];
+        let at = place(layout.share(log.time), zoom);
+        let class = format!("tick sev-{}", Severity::of(log.severity).name());
+        (0.0..=100.0).contains(&at).then(|| view! { <i class=class style=format!("left:{at:.3}%")></i> })
+    });
     // Red is for where an error began; a span that only passed it on keeps its service's colour and says "error".
     let bar_class = match layout.is_error_origin(document, span) {
         true => "bar error".to_owned(),
@@ -197,8 +187,8 @@ fn span_track(context: TraceContext, data: &TraceData, span: usize) -> impl Into
     view! {
         <span class="track" role="gridcell">
             <span class=bar_class style=bar_style></span>
-            {ticks}
-            <span class="duration" class:inside=fills style=move || duration_style(start, end, zoom(context))>
+            {ticks.collect_view()}
+            <span class="duration" class:inside=fills style=duration_style(start, end, zoom)>
                 {format::duration(head.duration())}
             </span>
         </span>
@@ -228,12 +218,10 @@ fn log_row(context: TraceContext, data: &TraceData, index: usize, log: u32, dept
         context.cursor.set(Some(index));
         context.open_row(index);
     };
-    let marker = move || {
-        let at = place(share, zoom(context));
-        (0.0..=100.0)
-            .contains(&at)
-            .then(|| view! { <i class=format!("moment sev-{}", severity.name()) style=format!("left:{at:.3}%")></i> })
-    };
+    let at = place(share, untrack(|| zoom(context)));
+    let marker = (0.0..=100.0)
+        .contains(&at)
+        .then(|| view! { <i class=format!("moment sev-{}", severity.name()) style=format!("left:{at:.3}%")></i> });
     view! {
         <div class=format!("log-line sev-{}", severity.name()) class:here=here id=format!("row-{index}") role="row"
             aria-rowindex=(index + 1).to_string()

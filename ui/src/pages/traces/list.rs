@@ -3,7 +3,7 @@
 use api::TraceSummary;
 use leptos::prelude::*;
 use ui_core::colour::fnv1a;
-use ui_core::format;
+use ui_core::{format, order};
 
 use super::{ROW_HEIGHT, TracesContext};
 use crate::parts::list::{VirtualList, row_style};
@@ -59,7 +59,7 @@ fn row(context: TracesContext, index: usize, trace: TraceSummary, longest: i64) 
     let is_error = trace.error_count > 0;
     let others = trace.services.len().saturating_sub(SERVICES_MAX);
     let mut services: Vec<(&String, &u64)> = trace.services.iter().collect();
-    services.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    order::sort(&mut services, |a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     let services = services.into_iter().take(SERVICES_MAX).map(|(name, _)| service_tag(session, name)).collect_view();
     view! {
         <div class="trace-row" class:selected=selected class:failed=is_error id=format!("trace-{index}") role="row"

@@ -1,10 +1,13 @@
-//! Two ways through the rows of a table: in order of time until enough is found, and all of them in parallel.
+//! Two ways through the rows of a table: in order of time until enough is found (`in_order`), and all of them in
+//! parallel (here). `frontier` says in which order blocks are read.
+
+mod frontier;
+mod in_order;
+
+pub(crate) use in_order::each_row;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{AsArray, PrimitiveArray, RecordBatch};
 use arrow::datatypes::TimestampNanosecondType;
@@ -14,10 +17,7 @@ use tables::{Block, OpenUnit, Scan, TablesError, Unit};
 use crate::log_search::Direction;
 use crate::matcher::Matcher;
 use crate::service::Question;
-
-/// Rows of the first group of blocks that is read at once; each group is twice as large as the one before.
-const GROUP_ROWS_MIN: usize = 1024;
-const GROUP_ROWS_MAX: usize = 32_768;
+use crate::side_by_side::each_unit;
 
 /// Rows to be walked through.
 pub(crate) struct Walk<'a> {
@@ -30,12 +30,8 @@ pub(crate) struct Walk<'a> {
 
 /// Rows of one batch that match.
 pub(crate) struct Matches<'a> {
-    /// Number of the unit in the walk.
-    pub(crate) unit: usize,
     /// The rows looked at.
     pub(crate) batch: &'a RecordBatch,
-    /// Their numbers in the unit.
-    pub(crate) unit_rows: &'a [usize],
     /// Their times.
     pub(crate) times: &'a PrimitiveArray<TimestampNanosecondType>,
     /// Which of them match.
@@ -49,13 +45,23 @@ impl Matches<'_> {
     }
 }
 
+/// Rows of one unit that match, alone.
+pub(crate) struct Hits {
+    /// Number of the unit in the walk.
+    pub(crate) unit: usize,
+    /// Their numbers in the unit, ascending.
+    pub(crate) rows: Vec<usize>,
+    /// What was read of them: the walk's columns.
+    pub(crate) batch: RecordBatch,
+}
+
 /// Takes what is found in order of time.
 pub(crate) trait Finder {
     /// The time beyond which nothing is of use any more.
     fn bound(&self) -> Option<i64>;
 
     /// Takes matching rows, in no order.
-    fn take(&mut self, found: &Matches<'_>, scan: &mut Scan) -> Result<(), TablesError>;
+    fn take(&mut self, hits: Hits, scan: &mut Scan) -> Result<(), TablesError>;
 }
 
 impl Walk<'_> {
@@ -75,57 +81,6 @@ impl Walk<'_> {
         units
     }
 
-    /// Goes through the matching rows in order of time, as far as blocks have an order, until `finder` has enough.
-    pub(crate) fn in_order(
-        &self,
-        question: &Question<'_>,
-        units: &[Unit],
-        direction: Direction,
-        finder: &mut impl Finder,
-        scan: &mut Scan,
-    ) -> Result<(), TablesError> {
-        let columns = self.all_columns();
-        for (number, unit) in units.iter().enumerate() {
-            scan.deadline.check()?;
-            if is_beyond(direction, finder.bound(), unit.min_time, unit.max_time) {
-                break;
-            }
-            let walked = self.unit_in_order(question, (number, unit), &columns, direction, finder, scan);
-            scan.without_damage(walked)?;
-        }
-        Ok(())
-    }
-
-    fn unit_in_order(
-        &self,
-        question: &Question<'_>,
-        (number, unit): (usize, &Unit),
-        columns: &[&str],
-        direction: Direction,
-        finder: &mut impl Finder,
-        scan: &mut Scan,
-    ) -> Result<(), TablesError> {
-        let Some((open, mut blocks)) = self.open(question, unit, scan)? else { return Ok(()) };
-        match direction {
-            Direction::Backward => blocks.sort_by_key(|block| std::cmp::Reverse((block.max_time, block.rows.start))),
-            Direction::Forward => blocks.sort_by_key(|block| (block.min_time, block.rows.start)),
-        }
-        let mut left = &blocks[..];
-        let mut group_rows = GROUP_ROWS_MIN;
-        while let Some(first) = left.first() {
-            if is_beyond(direction, finder.bound(), first.min_time, first.max_time) {
-                break;
-            }
-            let (group, rest) = left.split_at(group_length(left, group_rows));
-            left = rest;
-            group_rows = (group_rows * 2).min(GROUP_ROWS_MAX);
-            self.read(&open, (number, unit), columns, rows_of(group), scan, &mut |found, scan| {
-                finder.take(found, scan)
-            })?;
-        }
-        Ok(())
-    }
-
     /// The unit and those of its blocks that may hold matching rows; none where no block may.
     fn open(
         &self,
@@ -133,10 +88,7 @@ impl Walk<'_> {
         unit: &Unit,
         scan: &mut Scan,
     ) -> Result<Option<(OpenUnit, Vec<Block>)>, TablesError> {
-        let indexed = match self.table {
-            Table::Logs => self.indexed_blocks(question, unit, scan)?,
-            _ => None,
-        };
+        let indexed = self.indexed(question, unit, scan)?;
         if indexed.as_ref().is_some_and(Vec::is_empty) {
             return Ok(None);
         }
@@ -146,12 +98,16 @@ impl Walk<'_> {
         Ok(Some((open, blocks)))
     }
 
-    fn indexed_blocks(
+    /// The blocks that an index leaves; none where there is no index to ask.
+    fn indexed(
         &self,
         question: &Question<'_>,
         unit: &Unit,
         scan: &mut Scan,
     ) -> Result<Option<Vec<Block>>, TablesError> {
+        if self.table != Table::Logs {
+            return Ok(None);
+        }
         if let Some(id) = self.matcher.trace_id()
             && let Some(blocks) = question.engine.traced_blocks(unit, &id, scan)
         {
@@ -171,7 +127,7 @@ impl Walk<'_> {
     fn read(
         &self,
         open: &OpenUnit,
-        (number, unit): (usize, &Unit),
+        unit: &Unit,
         columns: &[&str],
         ranges: Vec<Range<usize>>,
         scan: &mut Scan,
@@ -179,7 +135,7 @@ impl Walk<'_> {
     ) -> Result<(), TablesError> {
         let is_inside = self.range.covers(unit.min_time, unit.max_time);
         let time_column = schema::time_column(self.table);
-        open.read(columns, &ranges, scan, |batch, unit_rows, scan| {
+        open.read(columns, &ranges, scan, |batch, _, scan| {
             let times = batch.column_by_name(time_column).and_then(|column| column.as_primitive_opt());
             let Some(times): Option<&PrimitiveArray<TimestampNanosecondType>> = times else { return Ok(()) };
             let mut matching = match is_inside {
@@ -188,7 +144,7 @@ impl Walk<'_> {
             };
             self.matcher.narrow(batch, &mut matching);
             match matching.contains(&true) {
-                true => take(&Matches { unit: number, batch, unit_rows, times, matching: &matching }, scan),
+                true => take(&Matches { batch, times, matching: &matching }, scan),
                 false => Ok(()),
             }
         })
@@ -203,57 +159,41 @@ impl Walk<'_> {
         take: impl Fn(&mut S, &Matches<'_>) + Sync,
     ) -> Result<Vec<S>, TablesError> {
         let units = self.units(question, Direction::Backward, scan);
+        self.everywhere_in(question, &units, scan, begin, take)
+    }
+
+    /// The same in these units alone.
+    pub(crate) fn everywhere_in<S: Send>(
+        &self,
+        question: &Question<'_>,
+        units: &[Unit],
+        scan: &mut Scan,
+        begin: impl Fn() -> S + Sync,
+        take: impl Fn(&mut S, &Matches<'_>) + Sync,
+    ) -> Result<Vec<S>, TablesError> {
         let columns = self.all_columns();
-        let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<Result<(S, Scan), TablesError>>> = Mutex::new(Vec::new());
-        let forked = scan.fork();
-        let work = || {
-            let (mut state, mut scan) = (begin(), forked.clone());
-            let outcome = loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(unit) = units.get(number) else { break Ok(()) };
-                let walked = self.whole_unit(question, (number, unit), &columns, &mut scan, &mut |found, _| {
-                    take(&mut state, found);
-                    Ok(())
-                });
-                if let Err(error) = scan.without_damage(walked) {
-                    break Err(error);
-                }
-            };
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push(outcome.map(|()| (state, scan)));
-        };
-        let threads = question.engine.limits().partitions.min(units.len()).max(1);
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let mut states = Vec::new();
-        for outcome in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let (state, part) = outcome?;
-            scan.join(part);
-            states.push(state);
-        }
-        Ok(states)
+        each_unit(question, units, scan, begin, |state, (_, unit), scan| {
+            self.whole_unit(question, unit, &columns, scan, &mut |found, _| {
+                take(state, found);
+                Ok(())
+            })
+        })
     }
 
     fn whole_unit(
         &self,
         question: &Question<'_>,
-        unit: (usize, &Unit),
+        unit: &Unit,
         columns: &[&str],
         scan: &mut Scan,
         take: &mut dyn FnMut(&Matches<'_>, &mut Scan) -> Result<(), TablesError>,
     ) -> Result<(), TablesError> {
-        scan.deadline.check()?;
         // Without a filter every block of an inner file counts: no index need be asked.
-        if self.matcher.is_all() && self.range.covers(unit.1.min_time, unit.1.max_time) {
-            let open = question.engine.open_unit(unit.1, scan)?;
+        if self.matcher.is_all() && self.range.covers(unit.min_time, unit.max_time) {
+            let open = question.engine.open_unit(unit, scan)?;
             return self.read(&open, unit, columns, open.all_rows(), scan, take);
         }
-        let Some((open, blocks)) = self.open(question, unit.1, scan)? else { return Ok(()) };
+        let Some((open, blocks)) = self.open(question, unit, scan)? else { return Ok(()) };
         match blocks.is_empty() {
             true => Ok(()),
             false => self.read(&open, unit, columns, rows_of(&blocks), scan, take),
@@ -269,18 +209,8 @@ fn is_beyond(direction: Direction, bound: Option<i64>, min_time: i64, max_time: 
     })
 }
 
-/// How many of the blocks together have about so many rows; one at least.
-fn group_length(blocks: &[Block], rows: usize) -> usize {
-    let mut sum = 0;
-    let over = blocks.iter().position(|block| {
-        sum += block.rows.len();
-        sum > rows
-    });
-    over.unwrap_or(blocks.len()).max(1)
-}
-
 /// The rows of blocks as ascending ranges, neighbours joined.
-fn rows_of(blocks: &[Block]) -> Vec<Range<usize>> {
+pub(crate) fn rows_of(blocks: &[Block]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = blocks.iter().map(|block| block.rows.clone()).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     let mut joined: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
@@ -298,13 +228,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_and_ranges() {
+    fn ranges_are_joined() {
         let block = |rows: Range<usize>| Block { rows, min_time: 0, max_time: 0 };
         let blocks = [block(512..768), block(0..256), block(256..512), block(1024..1280)];
         assert_eq!(rows_of(&blocks), [0..768, 1024..1280]);
-        assert_eq!(group_length(&blocks, 512), 2);
-        assert_eq!(group_length(&blocks, 1), 1);
-        assert_eq!(group_length(&blocks, 10_000), 4);
     }
 
     #[test]

@@ -1,7 +1,12 @@
-//! Live refresh: new records every two seconds, and no line moves while it is being read.
+//! Live: new records as they are stored, and no line moves while it is being read.
+//!
+//! Records come over the stream of [`tail`]; where the server has none, they are asked for every two seconds. A
+//! stream begins after the first page was asked for, so what came between is asked for once.
 //!
 //! Someone reads when the list is scrolled, the panel is open, a row is chosen or the pointer is over the rows. Then
 //! the list grows above and its scrolling grows with it, so that every line stays where it is on the screen.
+
+mod tail;
 
 use std::time::Duration;
 
@@ -15,9 +20,12 @@ use super::{LogsContext, ROW_HEIGHT, assign_slots};
 use crate::fetch;
 use crate::parts::every;
 use crate::session;
+use tail::{Fare, Tail};
 
-/// How often new records are asked for.
+/// How often new records are asked for where there is no stream, and how often the histogram moves on.
 const PERIOD: Duration = Duration::from_millis(2_000);
+/// How often what has come is shown: often enough to look immediate, seldom enough to be read.
+const SHOW_PERIOD: Duration = Duration::from_millis(250);
 /// Records that come late by this much are still found.
 const LATE: i64 = 5 * SECOND;
 /// Records asked for at a time.
@@ -27,22 +35,88 @@ const PAGES_MAX: usize = 4;
 
 /// Keeps the list fresh while the state says so.
 pub fn follow(context: LogsContext) {
+    let tail = Tail::new();
+    let is_seen = use_visibility();
+    // What is followed: a run whose first page is there.
+    let followed = Memo::new(move |_| {
+        let run = context.run.get()?;
+        let is_live = context.state.with(|state| state.live) && context.filled_by.get() == Some(run.number);
+        is_live.then_some((run.number, run.state.query))
+    });
+    Effect::new(move |earlier: Option<(Option<(u32, String)>, bool)>| {
+        let (now, seen) = (followed.get(), is_seen.get());
+        let was_followed = earlier.as_ref().is_some_and(|(before, _)| *before == now);
+        match (&now, seen, was_followed) {
+            (Some(_), false, _) | (None, ..) => tail.close(),
+            (Some(_), true, true) => tail.resume(),
+            (Some((_, query)), true, false) => tail.open(query),
+        }
+        if now.is_none() {
+            context.live_note.set(None);
+        }
+        (now, seen)
+    });
     let busy = StoredValue::new(false);
-    every(PERIOD, move || {
-        let ready = context.state.with_untracked(|state| state.live) && !busy.get_value();
-        if ready {
+    let ask = move || {
+        if followed.with_untracked(Option::is_some) && !busy.get_value() {
             busy.set_value(true);
             spawn_local(async move {
                 turn(context).await;
                 busy.try_set_value(false);
             });
         }
-    });
+    };
+    // The stream begins at its opening; what came between the first page and that is fetched.
     Effect::new(move |_| {
-        if !context.state.with(|state| state.live) {
-            context.live_note.set(None);
+        if tail.fare.get() == Fare::Streaming {
+            ask();
         }
     });
+    every(PERIOD, move || match tail.fare.get_untracked() {
+        Fare::Streaming => move_on(context, followed.with_untracked(|followed| followed.as_ref().map(|(run, _)| *run))),
+        Fare::Opening => {}
+        Fare::Broken | Fare::Absent => ask(),
+    });
+    every(SHOW_PERIOD, move || {
+        if followed.with_untracked(Option::is_some) && tail.fare.get_untracked() != Fare::Absent {
+            show(context, tail);
+        }
+    });
+}
+
+/// Whether the tab is seen.
+fn use_visibility() -> RwSignal<bool> {
+    let is_hidden = || js_sys::Reflect::get(&document(), &"hidden".into()).is_ok_and(|hidden| hidden.is_truthy());
+    let seen = RwSignal::new(!is_hidden());
+    let handle = window_event_listener_untyped("visibilitychange", move |_| {
+        seen.try_set(!is_hidden());
+    });
+    on_cleanup(move || handle.remove());
+    seen
+}
+
+/// Puts what has come into the list.
+fn show(context: LogsContext, tail: Tail) {
+    let taken = tail.waiting.try_update_value(|waiting| (waiting.take(), waiting.note()));
+    let Some((records, note)) = taken else { return };
+    let note = match tail.fare.get_untracked() {
+        Fare::Broken => Some("The stream of new records broke; trying again.".to_owned()),
+        _ => note,
+    };
+    if context.live_note.with_untracked(|shown| *shown != note) {
+        context.live_note.set(note);
+    }
+    if !records.is_empty() {
+        assign_slots(context.session, &records);
+        merge(context, records);
+    }
+}
+
+/// Moves the histogram on with the clock.
+fn move_on(context: LogsContext, run: Option<u32>) {
+    if let Some(run) = run {
+        context.moved_window.set(Some((run, moved(context, session::now()))));
+    }
 }
 
 async fn turn(context: LogsContext) {
@@ -96,7 +170,7 @@ fn merge(context: LogsContext, records: Vec<LogRecord>) {
     let reads = top >= ROW_HEIGHT
         || context.state.with_untracked(|state| state.panel.is_some())
         || context.cursor.get_untracked().is_some()
-        || is_pointed_at();
+        || (is_pointed_at() && !context.follows.get_untracked());
     let first = (top / ROW_HEIGHT) as usize;
     let key_at = |row: Option<usize>| row.and_then(|row| context.list.with_untracked(|list| list.key_at(row)));
     let (anchor, cursor) = (key_at(Some(first)), key_at(context.cursor.get_untracked()));
