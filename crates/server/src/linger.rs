@@ -120,8 +120,9 @@ mod tests {
             let (mut client, server) = tokio::io::duplex(64);
             let mut server = Lingering { linger_max: Duration::from_millis(500), ..Lingering::new(server) };
             let begun = Instant::now();
-            let closing = async {
+            let closing = async move {
                 server.shutdown().await.expect("it closes");
+                // Dropped with this block, as a connection that is done is.
                 begun.elapsed().as_millis()
             };
             let sending = async {
