@@ -41,29 +41,63 @@ impl Received {
     }
 }
 
-/// Keeps chunks, without a copy while there is only one.
+/// Bytes of a block; a body longer than one is in one piece only once it is whole.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Keeps chunks, without a copy while there is only one, else in blocks: a buffer that doubles would hold up to twice
+/// what has arrived, and the budget knows of no more than that.
 #[derive(Default)]
 struct Gathered {
     only: Bytes,
-    many: BytesMut,
+    blocks: Vec<BytesMut>,
+    length: usize,
 }
 
 impl Gathered {
     fn push(&mut self, chunk: Bytes) {
-        if self.only.is_empty() && self.many.is_empty() {
+        if self.length == 0 {
+            self.length = chunk.len();
             self.only = chunk;
-        } else {
-            self.many.extend_from_slice(&std::mem::take(&mut self.only));
-            self.many.extend_from_slice(&chunk);
+            return;
+        }
+        let only = std::mem::take(&mut self.only);
+        self.append(&only);
+        self.append(&chunk);
+        self.length += chunk.len();
+    }
+
+    fn append(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = self.blocks.last().map_or(0, |block| BLOCK_BYTES.saturating_sub(block.len()));
+            if room == 0 {
+                self.blocks.push(BytesMut::with_capacity(bytes.len().min(BLOCK_BYTES)));
+                continue;
+            }
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if let Some(block) = self.blocks.last_mut() {
+                block.extend_from_slice(now);
+            }
+            bytes = later;
         }
     }
 
     fn length(&self) -> usize {
-        self.only.len() + self.many.len()
+        self.length
     }
 
-    fn finish(self) -> Bytes {
-        if self.many.is_empty() { self.only } else { self.many.freeze() }
+    fn finish(mut self) -> Bytes {
+        match self.blocks.len() {
+            0 => self.only,
+            1 => self.blocks.remove(0).freeze(),
+            _ => {
+                let mut whole = BytesMut::with_capacity(self.length);
+                // Each block is given back as soon as it is copied.
+                for block in self.blocks {
+                    whole.extend_from_slice(&block);
+                }
+                whole.freeze()
+            }
+        }
     }
 }
 
@@ -264,4 +298,34 @@ pub(super) async fn export(
     edge.settings.counters.count_bytes(wire_bytes, bytes.len());
     let request = ExportRequest { tenant: edge.settings.tenant.clone(), signal, encoding, body: bytes, admission };
     Ok(edge.ingest.export(request).await?.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_become_one_piece() {
+        let check = |lengths: &[usize], blocks: usize| {
+            let mut gathered = Gathered::default();
+            let mut expect = Vec::new();
+            for (number, length) in lengths.iter().enumerate() {
+                let chunk = vec![number as u8 + 1; *length];
+                expect.extend_from_slice(&chunk);
+                gathered.push(chunk.into());
+                assert_eq!(gathered.length(), expect.len(), "{lengths:?}");
+            }
+            assert_eq!(gathered.blocks.len(), blocks, "{lengths:?}");
+            assert!(gathered.blocks.iter().all(|block| block.len() <= BLOCK_BYTES), "{lengths:?}");
+            assert_eq!(gathered.finish(), expect, "{lengths:?}");
+        };
+        check(&[], 0);
+        check(&[7], 0);
+        check(&[0, 7], 0);
+        check(&[1_000_000], 0);
+        check(&[7, 1], 1);
+        check(&[BLOCK_BYTES - 1, 1], 1);
+        check(&[BLOCK_BYTES, 1], 2);
+        check(&[3 * BLOCK_BYTES + 5, 2 * BLOCK_BYTES], 6);
+    }
 }
