@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The file: a line of names, then a line a row, each ended by CR LF.
 pub fn file<'a>(names: impl IntoIterator<Item = &'a str>, rows: &[Vec<Value>]) -> String {
     let mut out = String::new();
-    line(&mut out, names.into_iter().map(|name| text(name)));
+    line(&mut out, names.into_iter().map(text));
     for row in rows {
         line(&mut out, row.iter().map(cell));
     }

@@ -117,7 +117,7 @@ pub fn number(value: f64) -> String {
     let size = value.abs();
     let text = match size {
         0.0 => return "0".to_owned(),
-        v if v < 1e-6 || v >= 1e15 => return format!("{sign}{v:.2e}"),
+        v if !(1e-6..1e15).contains(&v) => return format!("{sign}{v:.2e}"),
         v if v < 1.0 => significant(v),
         v if v < 10_000.0 => grouped(v),
         v if v < 999_500.0 => format!("{}k", significant(v / 1e3)),

@@ -1,6 +1,6 @@
 //! `spyhop pipe` and `spyhop exec`: what an app prints becomes log records, and still goes where it went.
 //!
-//! [`arguments`] is what both commands take, [`pipe`] reads stdin, [`exec`] runs a program and stands in for it: its
+//! [`arguments`] is what both commands take, [`mod@pipe`] reads stdin, [`mod@exec`] runs a program and stands in for it: its
 //! signals, its exit code. [`child`] is that program as processes see it.
 
 mod arguments;

@@ -1,6 +1,6 @@
 //! `spyhop tail`: log records as they are stored, on the terminal.
 //!
-//! [`connection`] asks the server and reads its events, [`events`] is the form they come in, [`print`] turns records
+//! [`connection`] asks the server and reads its events, [`events`] is the form they come in, [`mod@print`] turns records
 //! into lines. A terminal gets coloured lines, anything else the same without colours, a record a line, so that `grep`
 //! works; `--json` gives a JSON object a line, for `jq`. Remarks go to stderr. A connection that is lost is made again
 //! and goes on behind the last event, so nothing is lost or shown twice.

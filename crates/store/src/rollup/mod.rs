@@ -12,7 +12,7 @@
 //!   absent.
 //!
 //! Bytes: the envelope of sidecars, with a kind (0 logs, 1 spans), the number of rows, and the parts, each with its
-//! length; numbers are coded in bits ([`bits`]).
+//! length; numbers are coded in bits (`bits`).
 
 mod bits;
 mod cells;

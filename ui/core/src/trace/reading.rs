@@ -69,7 +69,9 @@ impl<'a> Answer<'a> {
             "stats" => document.stats = parsed(walk)?,
             "complete" => self.complete = parsed(walk)?,
             "incomplete_because" => document.incomplete_because = parsed(walk)?,
-            _ => drop(walk.skip()?),
+            _ => {
+                walk.skip()?;
+            }
         }
         Ok(())
     }
@@ -93,7 +95,9 @@ impl<'a> Answer<'a> {
                 "status" => walk.members(|walk, key| {
                     match key {
                         "code" => head.is_error = walk.integer()? == 2,
-                        _ => drop(walk.skip()?),
+                        _ => {
+                            walk.skip()?;
+                        }
                     }
                     Ok(())
                 })?,
@@ -107,7 +111,9 @@ impl<'a> Answer<'a> {
                 "resource" => service = service_name(walk)?,
                 "resource_ref" => head.refs.resource = reference(walk)?,
                 "scope_ref" => head.refs.scope = reference(walk)?,
-                _ => drop(walk.skip()?),
+                _ => {
+                    walk.skip()?;
+                }
             }
             Ok(())
         })?;
@@ -141,7 +147,9 @@ impl<'a> Answer<'a> {
                 "resource" => service = service_name(walk)?,
                 "resource_ref" => head.refs.resource = reference(walk)?,
                 "scope_ref" => head.refs.scope = reference(walk)?,
-                _ => drop(walk.skip()?),
+                _ => {
+                    walk.skip()?;
+                }
             }
             Ok(())
         })?;
