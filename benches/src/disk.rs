@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Bytes of each kind: `parquet`, `tix`, `blm`, `journal`, `catalog`, `other`.
+/// Bytes of each kind: `parquet`, `tix`, `blm`, `rlp`, `journal`, `catalog`, `other`.
 pub fn by_kind(folder: &Path) -> BTreeMap<&'static str, u64> {
     let mut sizes = BTreeMap::new();
     add(folder, &mut sizes);
@@ -23,6 +23,7 @@ fn add(folder: &Path, sizes: &mut BTreeMap<&'static str, u64>) {
             "parquet" => "parquet",
             "tix" => "tix",
             "blm" => "blm",
+            "rlp" => "rlp",
             "journal" => "journal",
             _ if name.starts_with("catalog.sqlite") => "catalog",
             _ => "other",
@@ -33,5 +34,5 @@ fn add(folder: &Path, sizes: &mut BTreeMap<&'static str, u64>) {
 
 /// What a record costs for good: Parquet and sidecars, without the journal that is about to be deleted.
 pub fn files(sizes: &BTreeMap<&'static str, u64>) -> u64 {
-    ["parquet", "tix", "blm"].iter().filter_map(|kind| sizes.get(kind)).sum()
+    ["parquet", "tix", "blm", "rlp"].iter().filter_map(|kind| sizes.get(kind)).sum()
 }

@@ -5,6 +5,7 @@
 //! acknowledgement and to *quiet*: when `spyhop compact --now` has returned. Nothing is reported before a count has
 //! shown that every record is there.
 
+mod collector;
 mod disk;
 mod meter;
 mod questions;
@@ -12,6 +13,7 @@ mod replay;
 mod report;
 mod requests;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -35,9 +37,18 @@ struct Arguments {
     /// Signals to send: traces, logs, metrics.
     #[arg(long, value_delimiter = ',', default_value = "traces,logs,metrics")]
     signals: Vec<String>,
-    /// Connections of large batches; small ones (fewer than 64 records) come over 200.
-    #[arg(long, default_value_t = 4)]
-    connections: usize,
+    /// Connections, one run for each; without it large batches come over 4, small ones (fewer than 64 records) over 200.
+    #[arg(long, value_delimiter = ',')]
+    connections: Vec<usize>,
+    /// Compresses requests by gzip.
+    #[arg(long)]
+    gzip: bool,
+    /// Ends at the last acknowledgement: nothing is compacted, counted or asked.
+    #[arg(long)]
+    acknowledged_only: bool,
+    /// An OpenTelemetry Collector with an OTLP receiver and a nop exporter, which is sent the same bytes.
+    #[arg(long)]
+    collector: Option<PathBuf>,
     /// How often each question is asked.
     #[arg(long, default_value_t = 30)]
     questions: usize,
@@ -51,6 +62,8 @@ struct Arguments {
 
 /// Connections of requests with few records: SDKs without a Collector.
 const SDK_CONNECTIONS: usize = 200;
+/// Connections of requests with many records: a few Collectors.
+const COLLECTOR_CONNECTIONS: usize = 4;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -64,19 +77,41 @@ fn main() -> Result<()> {
             other => anyhow::bail!("there is no signal {other}"),
         };
         for batch in &arguments.batch {
-            let measured = runtime
-                .block_on(measure(&arguments, signal, *batch))
-                .with_context(|| format!("{name}, {batch} records a request"))?;
-            report.add(measured);
-            report.print();
+            eprintln!("encoding {} records of {signal:?}, {batch} a request", arguments.records);
+            let requests = Requests::encode(signal, arguments.records, *batch, arguments.seed, arguments.gzip);
+            for connections in arguments.connections_of(*batch) {
+                let run = Run { signal, batch: *batch, connections, requests: &requests };
+                let measured = runtime
+                    .block_on(measure(&arguments, run))
+                    .with_context(|| format!("{name}, {batch} records a request, {connections} connections"))?;
+                report.add(measured);
+                report.print();
+            }
         }
     }
     Ok(())
 }
 
-async fn measure(arguments: &Arguments, signal: Signal, batch: usize) -> Result<Measured> {
-    eprintln!("encoding {} records of {signal:?}, {batch} a request", arguments.records);
-    let requests = Requests::encode(signal, arguments.records, batch, arguments.seed);
+impl Arguments {
+    fn connections_of(&self, batch: usize) -> Vec<usize> {
+        match self.connections.as_slice() {
+            [] if batch < 64 => vec![SDK_CONNECTIONS],
+            [] => vec![COLLECTOR_CONNECTIONS],
+            given => given.to_vec(),
+        }
+    }
+}
+
+/// One row of the table.
+struct Run<'a> {
+    signal: Signal,
+    batch: usize,
+    connections: usize,
+    requests: &'a Requests,
+}
+
+async fn measure(arguments: &Arguments, run: Run<'_>) -> Result<Measured> {
+    let Run { signal, batch, connections, requests } = run;
     let settings = arguments
         .env
         .iter()
@@ -90,7 +125,6 @@ async fn measure(arguments: &Arguments, signal: Signal, batch: usize) -> Result<
 
     let meter = Meter::start(server.id()?);
     let idle = meter.sample();
-    let connections = if batch < 64 { SDK_CONNECTIONS } else { arguments.connections };
     let port = server.ports()[1];
     let wire_bytes = requests.bytes();
     let sender_before = meter::own_cpu_seconds();
@@ -102,18 +136,28 @@ async fn measure(arguments: &Arguments, signal: Signal, batch: usize) -> Result<
     let acknowledged_seconds = began.elapsed().as_secs_f64();
     let acknowledged = meter.sample();
     let sender_seconds = meter::own_cpu_seconds() - sender_before;
-    server.compact_now().await?;
+    if !arguments.acknowledged_only {
+        server.compact_now().await?;
+    }
     let quiet_seconds = began.elapsed().as_secs_f64();
     let quiet = meter.sample();
     let ingest_memory = meter.peak_and_reset();
-
-    let found = count(&server, signal).await?;
-    ensure!(found == arguments.records as i64, "{found} of {} records are there", arguments.records);
-    let questions = questions::ask(&server.client(), signal, &requests, arguments.questions).await?;
+    let mut questions = Vec::new();
+    if !arguments.acknowledged_only {
+        let found = count(&server, signal).await?;
+        ensure!(found == arguments.records as i64, "{found} of {} records are there", arguments.records);
+        questions = questions::ask(&server.client(), signal, requests, arguments.questions).await?;
+    }
     let query_memory = meter.peak_and_reset();
+    let dropped = match &arguments.collector {
+        Some(binary) => Some(collector::measure(binary, connections, requests.http())?),
+        None => None,
+    };
     let measured = Measured {
         signal,
         batch,
+        gzip: arguments.gzip,
+        dropped,
         records: arguments.records,
         connections,
         start_ms,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{Client, Signal};
 
@@ -30,18 +30,24 @@ pub async fn ask(client: &Client, signal: Signal, requests: &Requests, times: us
             let ids = requests.trace_ids.iter().map(|id| format!("{}/{id}", api::paths::TRACES)).collect();
             vec![("trace by id", ids), ("recent traces", vec![format!("{}?limit=50", api::paths::TRACES)])]
         }
-        Signal::Logs => vec![
-            ("rare term (1 in 1 M)", path("quarrelsome")),
-            ("medium term", path("carrier")),
-            ("common term", path("session")),
-            ("newest 100", path("")),
-        ],
+        Signal::Logs => {
+            let words = requests.words.as_ref().context("words to ask for")?;
+            for (name, (word, records)) in [("medium", &words.medium), ("common", &words.common)] {
+                println!("  the {name} term is '{word}', in {records} records of a million");
+            }
+            vec![
+                ("rare term (1 in 1 M)", path("quarrelsome")),
+                ("medium term", path(&words.medium.0)),
+                ("common term", path(&words.common.0)),
+                ("newest 100", path("")),
+            ]
+        }
         Signal::Metrics => {
             let range = |question: &str| vec![format!("{}?{question}", api::paths::METRICS_RANGE)];
             vec![
                 ("metrics catalog", vec![api::paths::METRICS.to_owned()]),
                 ("rate of one counter in 40", range("metric=shop.requests.handled.0")),
-                ("one gauge in 40, by route", range("metric=shop.pool.usage.2&group_by=http.route")),
+                ("one gauge in 40, by route", range("metric=shop.pool.usage.4&group_by=http.route")),
                 ("p95 of one histogram in 40", range("metric=shop.request.duration.15")),
             ]
         }

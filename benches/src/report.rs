@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use testkit::Signal;
 
+use crate::collector::Dropped;
 use crate::disk;
 use crate::meter::ByRole;
 use crate::questions::Asked;
@@ -13,6 +14,10 @@ use crate::questions::Asked;
 pub struct Measured {
     pub signal: Signal,
     pub batch: usize,
+    /// Requests were compressed.
+    pub gzip: bool,
+    /// What a Collector used to receive the same bytes and drop them.
+    pub dropped: Option<Dropped>,
     pub records: usize,
     pub connections: usize,
     pub start_ms: f64,
@@ -88,11 +93,12 @@ impl Measured {
         let millions = self.records as f64 / 1e6;
         let (cpu, bytes) = accepted(self.signal);
         println!(
-            "\n{:?}: {} records, {} a request, {} connections, {:.0} B a record on the wire",
+            "\n{:?}: {} records, {} a request, {} connections, {}, {:.0} B a record",
             self.signal,
             self.records,
             self.batch,
             self.connections,
+            if self.gzip { "gzip" } else { "identity" },
             self.wire_bytes as f64 / self.records as f64
         );
         println!("  {:<46} {:>11} {:<8} {:>8}", "", "measured", "", "accept");
@@ -102,6 +108,20 @@ impl Measured {
             line(&format!("  of these {role}"), seconds / millions, "s", None);
         }
         self.print_rates();
+        if let Some(dropped) = self.dropped {
+            let collector = dropped.cpu_seconds / millions;
+            line("  a Collector, to receive and drop them", collector, "s", None);
+            line(
+                "  Spyhop, to make them durable, beside it",
+                sum(&self.cpu_acknowledged) / millions / collector,
+                "times",
+                Some(1.0),
+            );
+            line("  Collector, records a second", self.records as f64 / dropped.seconds, "", None);
+        }
+        if self.questions.is_empty() {
+            return;
+        }
         for (kind, size) in &self.disk {
             line(&format!("bytes a record, {kind}"), *size as f64 / self.records as f64, "B", None);
         }

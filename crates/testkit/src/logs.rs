@@ -45,12 +45,21 @@ pub struct Logs {
     next_number: i64,
     /// Threads that `thread.id` names instead of numbers.
     threads: Option<usize>,
+    /// How far back from now times lie.
+    window_seconds: f64,
 }
 
 impl Logs {
     /// A generator whose records lie in the minute before `now_unix_nano`.
     pub fn new(seed: u64, now_unix_nano: i64) -> Logs {
-        Logs { random: Random::new(seed), resources: resources(seed), now_unix_nano, next_number: 0, threads: None }
+        Logs {
+            random: Random::new(seed),
+            resources: resources(seed),
+            now_unix_nano,
+            next_number: 0,
+            threads: None,
+            window_seconds: 60.0,
+        }
     }
 
     /// Numbers what is made from here on; each thing's number is in its `thread.id`.
@@ -62,6 +71,12 @@ impl Logs {
     /// Lets `thread.id` name one of so many threads, as real records do, instead of numbering the records.
     pub fn in_threads(mut self, threads: usize) -> Logs {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Lets times lie in so many seconds before now instead of a minute.
+    pub fn within(mut self, seconds: f64) -> Logs {
+        self.window_seconds = seconds;
         self
     }
 
@@ -105,13 +120,22 @@ impl Logs {
         }
     }
 
+    /// The bodies of the next so many records.
+    pub fn bodies(&mut self, records: usize) -> Vec<String> {
+        let body = |record: LogRecord| match record.body.and_then(|body| body.value) {
+            Some(any_value::Value::StringValue(text)) => text,
+            _ => String::new(),
+        };
+        (0..records).map(|_| body(self.record())).collect()
+    }
+
     fn record(&mut self) -> LogRecord {
         let number = match self.threads {
             Some(threads) => self.random.below(threads) as i64,
             None => self.next_number,
         };
         self.next_number += 1;
-        let time = self.now_unix_nano - (self.random.unit() * 60e9) as i64;
+        let time = self.now_unix_nano - (self.random.unit() * self.window_seconds * 1e9) as i64;
         let (severity_number, severity_text) = match self.random.below(100) {
             0..=1 => (17, "ERROR"),
             2..=6 => (13, "WARN"),

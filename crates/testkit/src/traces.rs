@@ -41,6 +41,8 @@ pub struct Traces {
     next_number: i64,
     /// Threads that `thread.id` names instead of numbers.
     threads: Option<usize>,
+    /// How far back from now times lie.
+    window_seconds: f64,
     current: Option<Current>,
 }
 
@@ -62,6 +64,7 @@ impl Traces {
             now_unix_nano,
             next_number: 0,
             threads: None,
+            window_seconds: 60.0,
             current: None,
         }
     }
@@ -75,6 +78,12 @@ impl Traces {
     /// Lets `thread.id` name one of so many threads, as real spans do, instead of numbering the spans.
     pub fn in_threads(mut self, threads: usize) -> Traces {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Lets times lie in so many seconds before now instead of a minute.
+    pub fn within(mut self, seconds: f64) -> Traces {
+        self.window_seconds = seconds;
         self
     }
 
@@ -110,7 +119,7 @@ impl Traces {
 
     fn begin(&mut self, spans: usize) -> [u8; 16] {
         let trace_id = self.random.trace_id();
-        let start_unix_nano = self.now_unix_nano - (self.random.unit() * 60e9) as i64;
+        let start_unix_nano = self.now_unix_nano - (self.random.unit() * self.window_seconds * 1e9) as i64;
         self.current = Some(Current { trace_id, spans_left: spans, start_unix_nano, parents: Vec::new() });
         trace_id
     }
