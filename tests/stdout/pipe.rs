@@ -60,6 +60,37 @@ async fn lines_of_every_kind_pass_on_and_are_found() -> TestResult {
 }
 
 #[tokio::test]
+async fn lines_that_are_otlp_are_stored_as_they_are() -> TestResult {
+    let server = Server::start(ServerSettings::default()).await?;
+    let client = server.client();
+    let resource = r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"printer"}}]}"#;
+    let input = format!(
+        "a plain line\n\
+         {{\"resourceLogs\":[{{{resource},\"scopeLogs\":[{{\"logRecords\":[{{\"timeUnixNano\":\"1795289400000000000\",\"traceId\":\"{TRACE}\",\"body\":{{\"stringValue\":\"native\"}}}}]}}]}}]}}\n\
+         {{{resource},\"scopeLogs\":[{{\"logRecords\":[{{\"body\":{{\"stringValue\":\"from Java\"}}}}]}}]}}\n\
+         {{\"resourceSpans\":[{{{resource},\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"{TRACE}\",\"spanId\":\"{SPAN}\",\"name\":\"printed\",\"startTimeUnixNano\":\"1795289400000000000\",\"endTimeUnixNano\":\"1795289400000000001\"}}]}}]}}]}}\n\
+         {{\"resourceMetrics\":[{{{resource},\"scopeMetrics\":[{{\"metrics\":[{{\"name\":\"prints\",\"gauge\":{{\"dataPoints\":[{{\"timeUnixNano\":\"1795289400000000000\",\"asInt\":\"3\"}}]}}}}]}}]}}]}}\n"
+    );
+    let arguments = ["pipe", "--summary", "--resource", "k8s.pod.name=printer-0"];
+    let output = run(&server, &arguments, input.clone().into_bytes()).await?;
+    assert!(output.status.success(), "{}: {}", output.status, said(&output));
+    assert_eq!(output.stdout, input.as_bytes(), "passed on unchanged");
+    assert!(said(&output).contains("5 log records: 5 sent"), "{}", said(&output));
+    for body in ["native", "from Java"] {
+        let attributes = record(&client, body).await?.resource.attributes;
+        assert_eq!(
+            (&attributes["service.name"], &attributes["k8s.pod.name"]),
+            (&"printer".into(), &"printer-0".into())
+        );
+    }
+    let view: api::TraceAnswer = client.get_json(&format!("{}/{TRACE}", api::paths::TRACES)).await?;
+    assert_eq!((view.spans.len(), view.logs.len(), view.spans[0].name.as_str()), (1, 1, "printed"));
+    assert_eq!(client.sql_count("select count(*) from points").await?, 1);
+    assert_eq!(client.sql_count("select count(*) from logs").await?, 3);
+    Ok(())
+}
+
+#[tokio::test]
 async fn twenty_thousand_lines_are_as_many_records() -> TestResult {
     let server = Server::start(ServerSettings::default()).await?;
     let client = server.client();

@@ -11,10 +11,11 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::Value;
 
 use crate::endpoint::Endpoint;
 use crate::limits::SendLimits;
-use crate::spool::Request;
+use crate::spool::{Form, Request};
 use crate::times::{self, Clock};
 use crate::wire::{Field, Fields};
 
@@ -67,8 +68,12 @@ impl Sender {
     }
 
     async fn exchange(&self, request: &Request) -> Result<(StatusCode, HeaderMap, Bytes), String> {
-        let mut post = HttpRequest::post(self.endpoint.uri.clone())
-            .header(header::CONTENT_TYPE, "application/x-protobuf")
+        let (uri, content_type) = match request.form {
+            Form::Logs => (self.endpoint.uri.clone(), "application/x-protobuf"),
+            Form::Native(path) => (self.endpoint.uri_of(path), "application/json"),
+        };
+        let mut post = HttpRequest::post(uri)
+            .header(header::CONTENT_TYPE, content_type)
             .header(header::USER_AGENT, concat!("spyhop/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(request.body.clone()))
             .map_err(|error| error.to_string())?;
@@ -140,8 +145,18 @@ fn retry_after(text: &str, now: i64) -> Option<Duration> {
     Some(Duration::from_nanos(u64::try_from(until.saturating_sub(now)).unwrap_or(0)))
 }
 
-/// Records that were rejected, and why, of an `ExportLogsServiceResponse`.
+/// Records that were rejected, and why, of an `ExportLogsServiceResponse` or any signal's answer in JSON.
 fn partial_success(body: &[u8]) -> (u64, String) {
+    if let Ok(answer) = serde_json::from_slice::<Value>(body) {
+        let partial = &answer["partialSuccess"];
+        // A 64-bit number is a text in OTLP/JSON.
+        let count = |name| match &partial[name] {
+            Value::String(digits) => digits.parse().unwrap_or(0),
+            other => other.as_u64().unwrap_or(0),
+        };
+        let counts: [u64; 3] = ["rejectedLogRecords", "rejectedSpans", "rejectedDataPoints"].map(count);
+        return (counts.iter().sum(), shortened(partial["errorMessage"].as_str().unwrap_or_default()));
+    }
     let (mut rejected, mut message) = (0, String::new());
     for (number, field) in Fields(body) {
         let (1, Field::Bytes(partial)) = (number, field) else { continue };
@@ -158,9 +173,13 @@ fn partial_success(body: &[u8]) -> (u64, String) {
 
 /// Status and message of an error: the body is a `google.rpc.Status`, or a text.
 fn said(status: StatusCode, body: &[u8]) -> String {
-    let message = Fields(body).find_map(|(number, field)| match (number, field) {
-        (2, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(str::to_owned),
-        _ => None,
+    let in_json =
+        serde_json::from_slice::<Value>(body).ok().and_then(|body| Some(body["message"].as_str()?.to_owned()));
+    let message = in_json.or_else(|| {
+        Fields(body).find_map(|(number, field)| match (number, field) {
+            (2, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(str::to_owned),
+            _ => None,
+        })
     });
     let text =
         message.or_else(|| std::str::from_utf8(body).ok().map(|text| text.trim().to_owned())).unwrap_or_default();
@@ -242,6 +261,10 @@ mod tests {
         });
         assert_eq!(partial_success(&body), (3, "3 records: toolong".to_owned()));
         assert_eq!(partial_success(b""), (0, String::new()));
+        let json = br#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too long"}}"#;
+        assert_eq!(partial_success(json), (3, "too long".to_owned()));
+        assert_eq!(partial_success(b"{}"), (0, String::new()));
+        assert_eq!(said(StatusCode::NOT_FOUND, br#"{"code":5,"message":"no"}"#), "404 Not Found: no");
         assert_eq!(partial_success(b"\xff\xff"), (0, String::new()));
         let mut status = Vec::new();
         wire::number(&mut status, 1, 3);

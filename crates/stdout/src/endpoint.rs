@@ -85,6 +85,15 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Where a signal goes: beside logs where their path is the usual one, else to the same place.
+    pub(crate) fn uri_of(&self, path: &str) -> Uri {
+        let text = self.uri.to_string();
+        let beside = text.strip_suffix(LOGS_PATH).and_then(|base| format!("{base}{path}").parse().ok());
+        beside.unwrap_or_else(|| self.uri.clone())
+    }
+}
+
 fn parse(origin: &str, endpoint: &str, path: &str) -> Result<Uri, StdoutError> {
     let wrong = || StdoutError::Endpoint { origin: origin.to_owned(), endpoint: endpoint.to_owned() };
     let with_path = format!("{}{path}", endpoint.trim_end_matches('/'));

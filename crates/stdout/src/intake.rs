@@ -12,6 +12,7 @@ use crate::framing::{Line, LineSplitter};
 use crate::group::{Group, Grouper, PlainLine};
 use crate::ids;
 use crate::limits::LineLimits;
+use crate::native::Native;
 use crate::plain::Facts;
 use crate::severity;
 use crate::structured::{Mapper, OpenService};
@@ -38,6 +39,9 @@ pub struct ReadOptions {
 pub(crate) trait Records {
     /// Takes a record; it is used again afterwards.
     fn take(&mut self, record: &Draft);
+
+    /// Takes a line that is an export request already.
+    fn take_native(&mut self, native: Native);
 }
 
 /// One stream of an app.
@@ -109,6 +113,10 @@ impl Lines {
         }
         let trimmed = text.trim();
         let Some(first) = trimmed.bytes().next() else { return grouper.take_blank() };
+        if let Some(native) = Native::read(trimmed) {
+            grouper.interrupt(|group| writer.group(group, records));
+            return records.take_native(native);
+        }
         let structured = match first {
             b'{' => json::read_object(trimmed, &mut writer.tape),
             b'[' | b'<' | b'"' => false,

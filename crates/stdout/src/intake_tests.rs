@@ -14,6 +14,22 @@ impl Records for Gather {
     fn take(&mut self, draft: &Draft) {
         self.0.push(record(draft));
     }
+
+    fn take_native(&mut self, native: Native) {
+        // Stands for its records in the order of what came.
+        for _ in 0..native.records() {
+            self.0.push(LogRecord { event_name: "native".to_owned(), ..LogRecord::default() });
+        }
+    }
+}
+
+#[test]
+fn lines_of_otlp_pass_as_they_are() {
+    let input = b"before\n{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{},{}]}]}]}\n\
+        {\"resource\":\"pod\",\"scope\":\"cluster\",\"msg\":\"created\"}\nafter\n";
+    let records = records_of(ReadOptions::default(), &[input]);
+    let names: Vec<&str> = records.iter().map(|record| record.event_name.as_str()).collect();
+    assert_eq!(names, ["", "native", "native", "", ""]);
 }
 
 fn records_of(options: ReadOptions, reads: &[&[u8]]) -> Vec<LogRecord> {

@@ -13,6 +13,7 @@
 //! - The app is never blocked by the server, only by whatever its output goes to anyway (a terminal, a pipe).
 //! - No line is lost for what it holds: what cannot be read as JSON, logfmt or UTF-8 is the text of a record.
 //! - A plain line's text is the record's body, unchanged; of a structured line the body is its message.
+//! - A line that is an OTLP/JSON export request is sent as one.
 //! - Everything is bounded (I7): a line, a group, a batch, the spool, an attempt, the time after the end of input. What
 //!   the bounds cost is counted and said.
 //! - A request is sent as the same bytes every time, so that a server that recognises resends stores it once.
@@ -34,6 +35,7 @@ mod intake;
 mod json;
 mod limits;
 mod logfmt;
+mod native;
 mod plain;
 mod pump;
 mod resource;
@@ -76,6 +78,11 @@ pub fn encode_all(input: &[u8], options: ReadOptions, resource: &Resource, limit
             if self.batch.is_full() {
                 self.requests.extend(self.batch.seal(self.resource).map(|sealed| sealed.body));
             }
+        }
+
+        fn take_native(&mut self, native: native::Native) {
+            self.records += native.records();
+            self.requests.push(native.finish(self.resource).1.to_vec());
         }
     }
     let mut gather = Gather { batch: Batch::new(limits), resource, requests: Vec::new(), records: 0 };

@@ -157,6 +157,14 @@ impl Resource {
         }
     }
 
+    /// The attributes as OTLP/JSON has them.
+    pub(crate) fn json_attributes(&self) -> impl Iterator<Item = serde_json::Value> {
+        self.attributes.iter().map(|(key, value)| match value {
+            Value::Text(text) => serde_json::json!({"key": key, "value": {"stringValue": text}}),
+            Value::Int(value) => serde_json::json!({"key": key, "value": {"intValue": value.to_string()}}),
+        })
+    }
+
     /// Appends the attributes as those of a `Resource`, with what a line said of its service.
     pub(crate) fn encode(&self, service: &OwnService, out: &mut Vec<u8>) {
         for (key, value) in &self.attributes {

@@ -20,9 +20,10 @@ use crate::draft::Draft;
 use crate::endpoint::Endpoint;
 use crate::intake::Records;
 use crate::limits::{BatchLimits, SendLimits};
+use crate::native::Native;
 use crate::resource::Resource;
 use crate::severity;
-use crate::spool::{Request, Spool, WhenFull};
+use crate::spool::{Form, Request, Spool, WhenFull};
 
 /// A server that answers nothing for this long is called away.
 const AWAY_AFTER: Duration = Duration::from_secs(2);
@@ -198,7 +199,16 @@ impl Shipper {
 
     fn request(&self, sealed: Sealed) -> Request {
         let body = if self.gzip { compressed(&sealed.body) } else { sealed.body };
-        Request { body: Bytes::from(body), records: sealed.records }
+        Request { form: Form::Logs, body: Bytes::from(body), records: sealed.records }
+    }
+
+    /// Puts a line that is an export request into the spool.
+    fn put_native(&self, native: Native) {
+        let records = native.records();
+        self.records.fetch_add(records, Ordering::Relaxed);
+        let (path, body) = native.finish(&self.resource);
+        let body = if self.gzip { Bytes::from(compressed(&body)) } else { body };
+        self.dropped(self.spool.put(Request { form: Form::Native(path), body, records }));
     }
 
     /// Counts what the spool had no room for, and says so once.
@@ -345,6 +355,10 @@ impl Records for Intake<'_> {
         if batch.is_full() {
             self.shipper.seal_and_put(batch);
         }
+    }
+
+    fn take_native(&mut self, native: Native) {
+        self.shipper.put_native(native);
     }
 }
 

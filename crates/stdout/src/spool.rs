@@ -19,9 +19,19 @@ pub enum WhenFull {
     Wait,
 }
 
+/// What a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Log records as protobuf.
+    Logs,
+    /// OTLP/JSON, to this path.
+    Native(&'static str),
+}
+
 /// One request as it goes over the wire. Every attempt sends the same bytes, so that the server recognises a resend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
+    pub(crate) form: Form,
     pub(crate) body: Bytes,
     pub(crate) records: u64,
 }
@@ -142,7 +152,7 @@ mod tests {
     use super::*;
 
     fn request(bytes: usize, records: u64) -> Request {
-        Request { body: Bytes::from(vec![0; bytes]), records }
+        Request { form: Form::Logs, body: Bytes::from(vec![0; bytes]), records }
     }
 
     async fn taken(spool: &Spool) -> Vec<u64> {
