@@ -61,6 +61,10 @@ impl Default for Completeness {
 pub struct TraceAnswer {
     /// Id asked for.
     pub trace_id: String,
+    /// Whether spans came without attributes, events and links, because the question said `brief_above` and there are
+    /// more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brief: bool,
     /// Its spans, by start time.
     pub spans: Vec<Span>,
     /// Log records that carry the id, by time.

@@ -48,3 +48,4 @@ pub use services::{OperationSearch, ServiceSearch};
 pub use sql::SqlLimits;
 pub use tail::{LogTail, LogTailStream, TailLimits, TailStep};
 pub use trace_search::TraceSearch;
+pub use trace_view::TraceForm;

@@ -20,6 +20,7 @@ use crate::metrics::MetricLimits;
 use crate::sql::{SqlLimits, SqlRunner};
 use crate::tail::{Beginning, Feeds, Listener, LogTail, LogTailStream, TailLimits};
 use crate::trace_search::TraceSearch;
+use crate::trace_view::TraceForm;
 use crate::{histogram, log_search, tail, trace_search, trace_view};
 
 /// Bounds of questions.
@@ -150,8 +151,7 @@ impl QueryService {
     }
 
     /// Everything that carries this trace id, with no time range; none where nothing does. It comes as the JSON of
-    /// [`api::TraceAnswer`]; where `is_shared`, records name their resource and scope by number, and the answer lists
-    /// each once.
+    /// [`api::TraceAnswer`], in this form.
     ///
     /// # Errors
     /// Any of [`QueryError`] but `Invalid`.
@@ -159,9 +159,9 @@ impl QueryService {
         &self,
         tenant: &TenantId,
         id: TraceId,
-        is_shared: bool,
+        form: TraceForm,
     ) -> Result<Option<Vec<u8>>, QueryError> {
-        let done = self.ask(tenant, move |question, scan| trace_view::trace(question, id, is_shared, scan)).await?;
+        let done = self.ask(tenant, move |question, scan| trace_view::trace(question, id, form, scan)).await?;
         // Nothing found is no answer only where everything was looked at.
         let is_answer = !done.answer.is_empty || !done.completeness.complete;
         Ok(is_answer.then(|| done.answer.finish(&done.stats, &done.completeness)))
@@ -172,7 +172,7 @@ impl QueryService {
     /// # Errors
     /// As there.
     pub async fn trace(&self, tenant: &TenantId, id: TraceId) -> Result<Option<TraceAnswer>, QueryError> {
-        let json = self.trace_json(tenant, id, false).await?;
+        let json = self.trace_json(tenant, id, TraceForm::default()).await?;
         let read = json.map(|json| serde_json::from_slice(&json)).transpose();
         read.map_err(|error| QueryError::Internal(format!("the answer does not read back: {error}")))
     }

@@ -18,7 +18,7 @@ use store::rollup::{
     CallPair, CallTarget, DanglingSpan, LinkedSpan, MINUTE_NANOS, MapBuilder, MapRollup, OperationRollup,
     REACH_MINUTES, RollupLimits, SpanLinks, is_within_reach,
 };
-use tables::{Scan, TablesError, Unit, UnitSource};
+use tables::{Scan, TablesError, TraceColumns, Unit, UnitSource};
 
 use crate::by_minute::{Piece, span_pieces, whole_minutes};
 use crate::error::QueryError;
@@ -247,7 +247,9 @@ fn resolve(
     let ids: Vec<TraceId> = ids.into_iter().map(|id| TraceId(id.to_be_bytes())).collect();
     let mut links = SpanLinks::default();
     let (engine, pinned) = (question.engine, question.pinned);
-    for batch in engine.trace_rows(pinned, Table::Spans, &ids, &SpanLinks::COLUMNS, SPANS_MAX, scan)? {
+    for batch in
+        engine.trace_rows(pinned, Table::Spans, &ids, TraceColumns::All(&SpanLinks::COLUMNS), SPANS_MAX, scan)?
+    {
         links.push(&batch);
     }
     links.index();

@@ -12,7 +12,7 @@ use api::{TraceSearchAnswer, TraceSummary, UnixNano, filter};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use model::{SpanId, Table, TimeRange, TraceId};
-use tables::{Scan, TablesError};
+use tables::{Scan, TablesError, TraceColumns};
 
 use crate::columns::Columns;
 use crate::error::QueryError;
@@ -282,7 +282,14 @@ fn summaries(
     let mut gathered: HashMap<TraceId, Gathered> = HashMap::new();
     for ids in places.chunks(256) {
         let ids: Vec<TraceId> = ids.iter().map(|place| place.id).collect();
-        for batch in question.engine.trace_rows(question.pinned, Table::Spans, &ids, &columns, SPANS_MAX, scan)? {
+        for batch in question.engine.trace_rows(
+            question.pinned,
+            Table::Spans,
+            &ids,
+            TraceColumns::All(&columns),
+            SPANS_MAX,
+            scan,
+        )? {
             gather(&batch, search, &mut gathered);
         }
     }

@@ -6,7 +6,7 @@ use api::{Completeness, Exemplar, Stats};
 use arrow::array::RecordBatch;
 use arrow::datatypes::UInt64Type;
 use model::{Signal, Table, TimeRange, TraceId};
-use tables::{Scan, TRACE_ROWS_MAX, TablesError};
+use tables::{Scan, TRACE_ROWS_MAX, TablesError, TraceColumns};
 
 use crate::columns::Columns;
 use crate::identity::LogHasher;
@@ -47,23 +47,57 @@ impl TraceJson {
 /// Bytes of a span or a log record, about.
 const RECORD_BYTES: usize = 512;
 
+/// How an answer about a trace is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TraceForm {
+    /// Records name their resource and scope by number, and the answer lists each once.
+    pub is_shared: bool,
+    /// Spans beyond about so many come with [`SPAN_COLUMNS_BRIEF`] alone, and the answer says that it is brief.
+    pub brief_above: Option<usize>,
+}
+
+/// What a waterfall draws of a span: no attributes, events or links, which are most of its bytes.
+const SPAN_COLUMNS_BRIEF: &[&str] = &[
+    "start_time",
+    "time_absent",
+    "duration_nanos",
+    "span_id",
+    "parent_span_id",
+    "name",
+    "kind",
+    "status_code",
+    "status_message",
+    "resource",
+    "scope",
+];
+
 pub(crate) fn trace(
     question: &Question<'_>,
     id: TraceId,
-    is_shared: bool,
+    form: TraceForm,
     scan: &mut Scan,
 ) -> Result<TraceJson, TablesError> {
-    let of_table = |table, scan: &mut Scan| {
-        let columns = record_columns(table);
-        question.engine.trace_rows(question.pinned, table, &[id], &columns, TRACE_ROWS_MAX, scan)
+    let of_table = |table, form: TraceForm, scan: &mut Scan| {
+        let all = record_columns(table);
+        let columns = match form.brief_above {
+            Some(rows) => TraceColumns::FewAbove { rows, all: &all, few: SPAN_COLUMNS_BRIEF },
+            None => TraceColumns::All(&all),
+        };
+        question.engine.trace_rows(question.pinned, table, &[id], columns, TRACE_ROWS_MAX, scan)
     };
-    let (spans, logs) = (of_table(Table::Spans, scan)?, of_table(Table::Logs, scan)?);
+    let spans = of_table(Table::Spans, form, scan)?;
+    let logs = of_table(Table::Logs, TraceForm::default(), scan)?;
+    // Which columns there are tells which were asked for: a span always has its trace's id.
+    let is_brief = spans.iter().any(|batch| batch.column_by_name("trace_id").is_none());
     let exemplars = exemplars_of(question, id, scan)?;
     let rows: usize = spans.iter().chain(&logs).map(RecordBatch::num_rows).sum();
     let mut json = Vec::with_capacity(1024 + rows * RECORD_BYTES);
-    let mut origins = Origins::new(is_shared);
+    let mut origins = Origins::new(form.is_shared);
     let mut answer = Object::begin(&mut json);
     answer.text("trace_id", &id.to_string());
+    if is_brief {
+        answer.raw("brief", b"true");
+    }
     write_spans(&spans, &mut origins, answer.member("spans"));
     write_logs(&logs, &mut origins, answer.member("logs"));
     let written = serde_json::to_writer(answer.member("exemplars"), &exemplars);
@@ -120,8 +154,9 @@ fn write_logs(batches: &[RecordBatch], origins: &mut Origins, out: &mut Vec<u8>)
 
 fn exemplars_of(question: &Question<'_>, id: TraceId, scan: &mut Scan) -> Result<Vec<Exemplar>, TablesError> {
     let columns = record_columns(Table::Exemplars);
+    let columns = TraceColumns::All(&columns);
     let batches =
-        question.engine.trace_rows(question.pinned, Table::Exemplars, &[id], &columns, TRACE_ROWS_MAX, scan)?;
+        question.engine.trace_rows(question.pinned, Table::Exemplars, &[id], columns, TRACE_ROWS_MAX, scan)?;
     let mut found: Vec<(u64, Exemplar)> = Vec::new();
     for batch in &batches {
         let rows = ExemplarRows::new(batch);

@@ -44,6 +44,6 @@ pub use scan::{Cost, Deadline, Scan};
 pub use series_rows::{SeriesKey, SeriesRows};
 pub use sql::SqlCost;
 pub use tail::TailChunk;
-pub use trace::TRACE_ROWS_MAX;
+pub use trace::{TRACE_ROWS_MAX, TraceColumns};
 pub use units::{Block, OpenUnit, Unit, UnitSource};
 pub use windows::{WINDOW_ROWS, Window};

@@ -18,6 +18,33 @@ use crate::scan::Scan;
 /// Most rows of one table to show of one trace; beyond it the answer says that it is not all.
 pub const TRACE_ROWS_MAX: usize = 200_000;
 
+/// Which columns to read of the rows found.
+#[derive(Debug, Clone, Copy)]
+pub enum TraceColumns<'a> {
+    /// The same of every row.
+    All(&'a [&'a str]),
+    /// All of the first rows; once there are more than so many, a few of those in files and pieces of the journal that
+    /// follow, so that very many rows come quickly.
+    FewAbove {
+        /// So many.
+        rows: usize,
+        /// Columns of the first ones.
+        all: &'a [&'a str],
+        /// Columns of the others.
+        few: &'a [&'a str],
+    },
+}
+
+impl<'a> TraceColumns<'a> {
+    /// The columns of rows after which there are `rows` in all.
+    fn of(self, rows: usize) -> &'a [&'a str] {
+        match self {
+            TraceColumns::FewAbove { rows: above, few, .. } if rows > above => few,
+            TraceColumns::All(all) | TraceColumns::FewAbove { all, .. } => all,
+        }
+    }
+}
+
 /// The ids looked for.
 struct Wanted<'a> {
     ids: &'a [TraceId],
@@ -53,7 +80,8 @@ impl Wanted<'_> {
 }
 
 impl Engine {
-    /// Rows of a table that carry one of these trace ids, with these columns as far as they exist; in no order. No
+    /// Rows of a table that carry one of these trace ids, with these columns as far as they exist; in no order, and
+    /// batches may differ in their columns as [`TraceColumns`] has it. No
     /// further file is read once there are more than `rows_max`, and the scan notes it.
     ///
     /// # Errors
@@ -64,7 +92,7 @@ impl Engine {
         pinned: &Pinned,
         table: Table,
         ids: &[TraceId],
-        columns: &[&str],
+        columns: TraceColumns<'_>,
         rows_max: usize,
         scan: &mut Scan,
     ) -> Result<Vec<RecordBatch>, TablesError> {
@@ -76,7 +104,7 @@ impl Engine {
             scan.deadline.check()?;
             scan.cost.rows_scanned += chunk.batch.num_rows() as u64;
             scan.cost.journal_rows += chunk.batch.num_rows() as u64;
-            let batch = take_from_tail(&chunk.batch, id_column, columns, &wanted)?;
+            let batch = take_from_tail(&chunk.batch, id_column, |more| columns.of(rows + more), &wanted)?;
             rows += batch.as_ref().map_or(0, RecordBatch::num_rows);
             found.extend(batch);
         }
@@ -88,7 +116,7 @@ impl Engine {
                 scan.note(format!("more than {rows_max} rows of {table} carry the trace ids looked for"));
                 break;
             }
-            let from_file = self.trace_rows_of_file(file, id_column, columns, &wanted, scan);
+            let from_file = self.trace_rows_of_file(file, id_column, |more| columns.of(rows + more), &wanted, scan);
             for batch in scan.without_damage(from_file)? {
                 rows += batch.num_rows();
                 found.push(batch);
@@ -97,11 +125,11 @@ impl Engine {
         Ok(found)
     }
 
-    fn trace_rows_of_file(
+    fn trace_rows_of_file<'a>(
         &self,
         file: &LiveFile,
         id_column: &str,
-        columns: &[&str],
+        columns_of: impl Fn(usize) -> &'a [&'a str],
         wanted: &Wanted<'_>,
         scan: &mut Scan,
     ) -> Result<Vec<RecordBatch>, TablesError> {
@@ -118,7 +146,7 @@ impl Engine {
         let rows = matching_rows(&reader, id_column, &candidates, wanted, scan)?;
         let found = match rows.is_empty() {
             true => Vec::new(),
-            false => reader.read(columns, Some(&rows))?,
+            false => reader.read(columns_of(rows.iter().map(Range::len).sum()), Some(&rows))?,
         };
         scan.cost.bytes_scanned += reader.bytes_read();
         Ok(found)
@@ -186,10 +214,10 @@ fn matching_rows(
 }
 
 /// The wanted rows of a piece of the tail.
-fn take_from_tail(
+fn take_from_tail<'a>(
     batch: &RecordBatch,
     id_column: &str,
-    columns: &[&str],
+    columns_of: impl Fn(usize) -> &'a [&'a str],
     wanted: &Wanted<'_>,
 ) -> Result<Option<RecordBatch>, TablesError> {
     let Some(ids) = batch.column_by_name(id_column).and_then(|column| column.as_fixed_size_binary_opt()) else {
@@ -200,7 +228,7 @@ fn take_from_tail(
         return Ok(None);
     }
     let rows: UInt32Array = rows.into_iter().map(|row| row as u32).collect();
-    let projected = project(batch, columns)?;
+    let projected = project(batch, columns_of(rows.len()))?;
     let taken = take_record_batch(&projected, &rows).map_err(|error| TablesError::Internal(error.to_string()))?;
     Ok(Some(taken))
 }

@@ -65,8 +65,16 @@ pub fn traces(state: &TracesState, window: Window, cursor: Option<&str>) -> Stri
     params.behind(paths::TRACES)
 }
 
-/// One trace with everything that carries its id, each resource and scope once.
+/// Spans of a trace from which on it is drawn before it is whole.
+const WHOLE_SPANS_MAX: usize = 2_000;
+
+/// One trace with everything that carries its id, each resource and scope once; a large one in brief.
 pub fn trace(id: &str) -> String {
+    format!("{}&brief_above={WHOLE_SPANS_MAX}", trace_whole(id))
+}
+
+/// As [`trace`], with all attributes, events and links however many spans there are.
+pub fn trace_whole(id: &str) -> String {
     format!("{}/{}?shared=true", paths::TRACES, crate::params::encode(id).replace('/', "%2F"))
 }
 
@@ -165,7 +173,7 @@ mod tests {
             metric_range(&state, window),
             "/api/v1/metrics/range?start=5&end=9&metric=m&group_by=a,b&exemplars=true"
         );
-        assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F?shared=true");
+        assert_eq!(trace("../x?"), "/api/v1/traces/..%2Fx%3F?shared=true&brief_above=2000");
         assert_eq!(service("../x y", window, 60), "/api/v1/services/..%2Fx%20y?start=5&end=9&steps=60");
         assert_eq!(operations("cart", window, 40), "/api/v1/services/cart/operations?start=5&end=9&steps=40");
         assert_eq!(service_map(window, ""), "/api/v1/service-map?start=5&end=9");

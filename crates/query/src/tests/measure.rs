@@ -7,7 +7,7 @@ use std::time::Instant;
 use model::{Table, TenantId, TimeRange};
 
 use super::fixture::{Folder, NOW, SECOND, busy_logs, log_batch, logs, span_batch, spans, trace_id, wide_trace};
-use crate::{LogHistogram, LogSearch, QueryService, ServiceMapSearch, ServiceSearch, TraceSearch};
+use crate::{LogHistogram, LogSearch, QueryService, ServiceMapSearch, ServiceSearch, TraceForm, TraceSearch};
 
 async fn time<T>(what: &str, ask: impl AsyncFn() -> T) {
     let mut times = Vec::new();
@@ -85,19 +85,23 @@ async fn measure_wide_trace() {
     folder.add_file(Table::Spans, &span_batch(&spans(50_000, 1))).await;
     let service = folder.service();
     let tenant = TenantId::default();
-    for is_shared in [false, true, false, true] {
+    for (is_shared, brief_above) in [(false, None), (true, None), (true, Some(100)), (true, None), (true, Some(100))] {
         let mut times = Vec::new();
         let (mut bytes, cpu) = (0, cpu_ms());
         for _ in 0..TIMES {
             let begun = Instant::now();
-            let json = service.trace_json(&tenant, trace_id(77), is_shared).await.expect("an answer").expect("known");
+            let json = service
+                .trace_json(&tenant, trace_id(77), TraceForm { is_shared, brief_above })
+                .await
+                .expect("an answer")
+                .expect("known");
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             bytes = json.len();
         }
         times.sort_by(f64::total_cmp);
         let cpu = (cpu_ms() - cpu) / TIMES as f64;
         println!(
-            "{SPANS} spans, shared {is_shared:5}: {bytes} bytes, median {:.1} ms, {cpu:.1} ms CPU",
+            "{SPANS} spans, shared {is_shared:5}, brief above {brief_above:?}: {bytes} bytes, median {:.1} ms, {cpu:.1} ms CPU",
             times[TIMES / 2]
         );
     }

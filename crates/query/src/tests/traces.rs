@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fixture::{Folder, NOW, SECOND, SpanRow, exemplar_batch, log_batch, logs, series_batch};
 use super::fixture::{eventful_span_batch, span_batch, spans, trace_id};
 use crate::records::{LogRows, Origins, SpanRows};
-use crate::{QueryService, ServiceSearch, TraceSearch};
+use crate::{QueryService, ServiceSearch, TraceForm, TraceSearch};
 
 /// A folder with spans and logs in two files and the journal, exemplars in a file.
 async fn folder(all: &[SpanRow]) -> Folder {
@@ -68,7 +68,10 @@ async fn a_shared_answer_is_the_same_trace() {
     let service = folder.service();
     for number in [0, 17, 400, 1_199] {
         let plain = service.trace(&TenantId::default(), trace_id(number)).await.expect("an answer").expect("known");
-        let json = service.trace_json(&TenantId::default(), trace_id(number), true).await.expect("an answer");
+        let json = service
+            .trace_json(&TenantId::default(), trace_id(number), TraceForm { is_shared: true, brief_above: None })
+            .await
+            .expect("an answer");
         let json = json.expect("known");
         let text = String::from_utf8_lossy(&json);
         assert!(!text.contains("\"resource\":") && !text.contains("\"scope\":"), "{text}");
@@ -87,6 +90,47 @@ async fn a_shared_answer_is_the_same_trace() {
         }
         shared.stats = plain.stats.clone();
         assert_eq!(shared, plain);
+    }
+}
+
+#[tokio::test]
+async fn a_brief_answer_has_what_a_waterfall_draws() {
+    let all = spans(1_200, 4);
+    let folder = folder(&all).await;
+    let service = folder.service();
+    let ask = async |number, brief_above| -> TraceAnswer {
+        let form = TraceForm { is_shared: false, brief_above };
+        let json = service.trace_json(&TenantId::default(), trace_id(number), form).await.expect("an answer");
+        serde_json::from_slice(&json.expect("known")).expect("reads back")
+    };
+    for number in [0, 17, 400] {
+        let whole = ask(number, None).await;
+        assert_eq!(ask(number, Some(whole.spans.len())).await.brief, false, "not more than so many");
+        let brief = ask(number, Some(1)).await;
+        assert!(whole.spans.len() > 1 && brief.brief && !whole.brief);
+        assert_eq!(
+            (&brief.logs, &brief.exemplars),
+            (&whole.logs, &whole.exemplars),
+            "records of other kinds are whole"
+        );
+        assert!(brief.spans.iter().all(|span| span.attributes.is_empty() && span.events.is_empty()));
+        let drawn = |span: &api::Span| {
+            let times = (span.start_time_unix_nano, span.end_time_unix_nano);
+            let origin = (span.resource.clone(), span.scope.clone());
+            (
+                span.span_id.clone(),
+                span.parent_span_id.clone(),
+                span.name.clone(),
+                span.kind,
+                times,
+                span.status.clone(),
+                origin,
+            )
+        };
+        assert_eq!(
+            brief.spans.iter().map(drawn).collect::<Vec<_>>(),
+            whole.spans.iter().map(drawn).collect::<Vec<_>>()
+        );
     }
 }
 

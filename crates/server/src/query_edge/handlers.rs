@@ -8,7 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use model::TraceId;
-use query::{Direction, LogHistogram, LogSearch, TraceSearch};
+use query::{Direction, LogHistogram, LogSearch, TraceForm, TraceSearch};
 use serde::Serialize;
 
 use super::parameters::Parameters;
@@ -20,6 +20,8 @@ const LOGS_DEFAULT: usize = 100;
 const LOGS_MAX: usize = 5_000;
 const TRACES_DEFAULT: usize = 50;
 const TRACES_MAX: usize = 1000;
+/// Largest number of spans that an answer may be brief above.
+const BRIEF_ABOVE_MAX: usize = 1_000_000;
 const STEPS_DEFAULT: usize = 60;
 pub(super) const STEPS_MAX: usize = 1000;
 /// Most bytes of the JSON that carries a SQL text; the text's own bound is `query`'s.
@@ -53,10 +55,14 @@ fn json_body(body: Vec<u8>) -> Response {
 }
 
 pub(super) async fn trace(State(edge): SharedEdge, Path(id): Path<String>, uri: Uri) -> Answer {
-    let is_shared = parameters(&uri, TRACE)?.flag("shared")?;
+    let parameters = parameters(&uri, TRACE)?;
+    let form = TraceForm {
+        is_shared: parameters.flag("shared")?,
+        brief_above: parameters.optional_count("brief_above", BRIEF_ABOVE_MAX)?,
+    };
     let id: TraceId =
         id.parse().map_err(|error| Refusal::bad_request(format!("'{}' is no trace id: {error}", cut(&id))))?;
-    match edge.query.trace_json(&edge.settings.tenant, id, is_shared).await? {
+    match edge.query.trace_json(&edge.settings.tenant, id, form).await? {
         Some(answer) => Ok(json_body(answer)),
         None => Err(Refusal::not_found(format!("nothing is known of trace {id}; it may not have arrived yet"))),
     }

@@ -79,7 +79,7 @@ pub(crate) const TRACE: &str = "/api/v1/traces/{trace_id}";
 
 /// Every endpoint that is there, beside the UI.
 pub(crate) const ROUTES: &[Route] = &[
-    read(TRACE, &["shared"]),
+    read(TRACE, &["shared", "brief_above"]),
     read(
         paths::TRACES,
         &[

@@ -63,6 +63,14 @@ impl Parameters {
         })
     }
 
+    /// As [`Parameters::count`], if it is given.
+    pub(crate) fn optional_count(&self, name: &str, max: usize) -> Result<Option<usize>, Refusal> {
+        match self.values.contains_key(name) {
+            true => self.count(name, max, max).map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// A duration such as `100ms`, in nanoseconds.
     pub(crate) fn duration(&self, name: &str) -> Result<Option<i64>, Refusal> {
         let Some(text) = self.values.get(name) else { return Ok(None) };

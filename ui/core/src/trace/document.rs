@@ -84,6 +84,8 @@ pub struct TraceDocument {
     pub(super) text: Arc<Vec<u8>>,
     /// Its id.
     pub trace_id: String,
+    /// Whether spans came without attributes, events and links.
+    pub is_brief: bool,
     /// Heads in the order of the answer.
     pub spans: Vec<SpanHead>,
     /// Log records in the order of the answer.

@@ -63,6 +63,7 @@ impl<'a> Answer<'a> {
                     Ok(())
                 })?;
             }
+            "brief" => document.is_brief = parsed(walk)?,
             "trace_id" => document.trace_id = parsed(walk)?,
             "exemplars" => document.exemplars = parsed(walk)?,
             "last_seen" => document.last_seen = parsed(walk)?,

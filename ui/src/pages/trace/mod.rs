@@ -8,6 +8,7 @@ mod waterfall;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos_router::hooks::{use_location, use_params_map};
@@ -26,6 +27,9 @@ use crate::shortcuts::Shortcuts;
 const ROW_HEIGHT: f64 = 24.0;
 /// Milliseconds for which a trace seen elsewhere is not fetched again: it may still grow.
 pub const KEPT_AGE_MAX: f64 = 10_000.0;
+
+/// How long a waterfall in brief stands before the rest is asked for.
+const PAINTED: Duration = Duration::from_millis(150);
 
 /// A trace as the page uses it.
 pub struct TraceData {
@@ -247,6 +251,7 @@ pub fn TracePage() -> impl IntoView {
         },
         decode_trace,
     );
+    complete(trace, trace_id);
     let context = context(session, search, trace_id, state, trace);
     provide_context(context);
     Effect::new(move |_| {
@@ -286,6 +291,31 @@ pub fn TracePage() -> impl IntoView {
         (false, None) => view! { <Skeleton label="Loading the trace"/> }.into_any(),
     };
     view! { <div class="trace" class:with-panel=move || has_panel.get()>{body}</div> }
+}
+
+/// A trace that came in brief is asked for again, whole, once it has been painted, and takes the brief one's place.
+fn complete(trace: Query<TraceData>, trace_id: Memo<String>) {
+    let wanted = RwSignal::new(None::<String>);
+    Effect::new(move |_| {
+        let is_brief = trace.data.with(|data| data.as_ref().is_some_and(|data| data.document.is_brief));
+        let id = trace_id.get();
+        wanted.set(None);
+        if is_brief {
+            let ask = move || drop(wanted.try_set(Some(id.clone())));
+            if let Ok(handle) = set_timeout_with_handle(ask, PAINTED) {
+                on_cleanup(move || handle.clear());
+            }
+        }
+    });
+    let whole = use_query_latest::<TraceData>(
+        move || wanted.get().map(|id| Ask::fresh(requests::trace_whole(&id))),
+        decode_trace,
+    );
+    Effect::new(move |_| {
+        if let Some(data) = whole.data.get().filter(|data| data.document.trace_id == trace_id.get_untracked()) {
+            trace.data.set(Some(data));
+        }
+    });
 }
 
 fn context(

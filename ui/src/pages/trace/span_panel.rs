@@ -122,6 +122,7 @@ fn overview(chosen: &Chosen) -> impl IntoView + use<> {
         {exceptions.map(exception_card).collect_view()}
         {status}
         {attribute_group("Attributes", &span.attributes, "", None)}
+        {document.is_brief.then(|| view! { <p class="muted" role="status">"Attributes and events of this large trace are on their way."</p> })}
         <h3 class="label group">"Span"</h3>
         <dl class="fields">{rows.into_iter().map(|(name, value)| field_row(name.to_owned(), value, None)).collect_view()}</dl>
         {attribute_group("Resource", &span.resource.attributes, "", None)}
