@@ -121,5 +121,12 @@ async fn the_chart_knows_the_settings_of_the_binary() -> TestResult {
         }
     }
     assert_eq!(chart, binary, "run `cargo xtask chart` after `cargo xtask build`");
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/settings.md"))?;
+    for line in shown.lines().filter(|line| !line.starts_with('#')) {
+        let Some((name, rest)) = line.split_once(" = ") else { continue };
+        let default = rest.rsplit_once("  # ").map_or(rest, |(value, _)| value).trim_matches('"');
+        let row = page.lines().find(|row| row.starts_with(&format!("| `{name}` |"))).context(name.to_owned())?;
+        assert!(row.contains(&format!("| `{default}` |")) || default.is_empty(), "{name}: run `cargo xtask chart`");
+    }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The parts of the Helm chart that are made from others: the table of values in its README from `values.yaml`, the
-//! settings in its schema from the binary.
+//! What is made from others: the table of values in the Helm chart's README from `values.yaml`; the settings in the
+//! chart's schema, and `docs/settings.md`, from the binary.
 //!
 //! Pure functions from text to text; `cargo xtask chart` writes what they say, `cargo xtask tidy` complains where the
 //! README is behind, and a black-box test where the schema is.
@@ -45,6 +45,10 @@ pub fn run() -> Result<()> {
     let written = with_settings(&schema, &String::from_utf8_lossy(&output.stdout))?;
     fs::write(&schema_path, written).context("cannot write values.schema.json")?;
     say("wrote the settings in deploy/helm/spyhop/values.schema.json");
+    let page = folders::root().join("docs/settings.md");
+    fs::write(page, settings_page(&String::from_utf8_lossy(&output.stdout)))
+        .context("cannot write docs/settings.md")?;
+    say("wrote docs/settings.md");
     Ok(())
 }
 
@@ -130,7 +134,7 @@ fn with_settings(schema: &str, shown: &str) -> Result<String> {
     }
     let mut top = Map::new();
     let mut groups: Map<String, Value> = Map::new();
-    for (name, help) in settings.iter().filter(|(name, _)| !OF_THE_CHART.contains(&name.as_str())) {
+    for Setting { name, help, .. } in settings.iter().filter(|setting| !OF_THE_CHART.contains(&setting.name.as_str())) {
         let kinds = json!({
             "description": help,
             "type": ["string", "integer", "array"],
@@ -151,18 +155,46 @@ fn with_settings(schema: &str, shown: &str) -> Result<String> {
     Ok(serde_json::to_string_pretty(&schema)? + "\n")
 }
 
-/// Names and help of settings.
-fn settings(shown: &str) -> Vec<(String, String)> {
+/// A setting as `spyhop config show` prints it.
+#[derive(Debug, PartialEq)]
+struct Setting {
+    name: String,
+    variable: String,
+    help: String,
+    default: String,
+}
+
+fn settings(shown: &str) -> Vec<Setting> {
     let mut found = Vec::new();
-    let mut help = String::new();
+    let (mut help, mut variable) = (String::new(), String::new());
     for line in shown.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
-            help = comment.rsplit_once(" [").map_or(comment, |(help, _)| help).to_owned();
-        } else if let Some((name, _)) = line.split_once(" = ") {
-            found.push((name.to_owned(), std::mem::take(&mut help)));
+            let (words, name) = comment.rsplit_once(" [").unwrap_or((comment, ""));
+            help = words.to_owned();
+            variable = name.trim_end_matches(']').to_owned();
+        } else if let Some((name, value)) = line.split_once(" = ") {
+            let default = value.rsplit_once("  # ").map_or(value, |(value, _)| value).trim_matches('"').to_owned();
+            let (help, variable) = (std::mem::take(&mut help), std::mem::take(&mut variable));
+            found.push(Setting { name: name.to_owned(), variable, help, default });
         }
     }
     found
+}
+
+/// `docs/settings.md`.
+fn settings_page(shown: &str) -> String {
+    let mut page = String::from(
+        "# Settings\n\n<!-- Written by `cargo xtask chart` from `spyhop config show`. -->\n\n\
+         Each is a variable of the environment, or a key of the TOML file that `SPYHOP_CONFIG` or `--config` names; the\n\
+         variable wins. A secret may also be read from a file: `…_FILE` names it. `spyhop config show` prints what is in\n\
+         force and where it came from.\n\n\
+         | key | variable | default | what it does |\n|---|---|---|---|\n",
+    );
+    for Setting { name, variable, help, default } in settings(shown) {
+        let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
+        page.push_str(&format!("| `{name}` | `{variable}` | {default} | {} |\n", help.replace('|', "\\|")));
+    }
+    page
 }
 
 #[cfg(test)]
@@ -227,5 +259,7 @@ list:
         assert_eq!(settings["properties"]["data_dir"], Value::Null, "the chart sets it itself");
         assert_eq!(settings["properties"]["query"]["additionalProperties"], false);
         assert!(with_settings("{}", "").is_err());
+        let page = settings_page(shown);
+        assert!(page.contains("| `query.time_max` | `SPYHOP_QUERY_TIME_MAX` | `30s` | time [of day] |\n"), "{page}");
     }
 }
