@@ -117,7 +117,8 @@ async fn assert_written_about_twice(server: &Server, sent: &Sent) -> Result<()> 
     assert!(flushed >= sent.records() as f64);
     assert!(merges >= 24.0 && amplification > 1.5, "hours were merged: {amplification}");
     assert!(amplification < 2.6, "rows are written too often: {amplification}");
-    assert!(figures.files_per_hour_max <= 2 && figures.files_per_hour < 1.5, "too many files: {figures:?}");
+    // One merged file, and now and then late ones that have been merged among themselves.
+    assert!(figures.files_per_hour_max <= 3 && figures.files_per_hour < 1.5, "too many files: {figures:?}");
     Ok(())
 }
 
