@@ -5,6 +5,7 @@
 //! what is promised; `cargo xtask test faults` runs those of one module.
 
 mod api;
+mod clients;
 mod compat;
 mod conformance;
 mod deploy;

@@ -2,6 +2,6 @@
 
 mod abort;
 mod crash;
-mod disk;
+pub mod disk;
 mod load;
 mod overload;

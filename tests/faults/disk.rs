@@ -10,11 +10,11 @@ use testkit::{Logs, Patience, Payload, Server, ServerSettings, Signal, now_unix_
 use crate::TestResult;
 
 /// A tmpfs that goes away with the test.
-struct SmallDisk(tempfile::TempDir);
+pub struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// Nothing where we may not mount.
-    fn mount(megabytes: u32) -> Option<SmallDisk> {
+    /// A disk of so many megabytes; nothing where we may not mount.
+    pub fn mount(megabytes: u32) -> Option<SmallDisk> {
         let folder = tempfile::tempdir().ok()?;
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
@@ -24,7 +24,8 @@ impl SmallDisk {
         mounted.then_some(SmallDisk(folder))
     }
 
-    fn path(&self) -> &Path {
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }
@@ -81,7 +82,7 @@ async fn a_full_disk_refuses_retryably_and_recovers() -> TestResult {
 }
 
 /// Takes all the space there is.
-fn fill(ballast: &Path) {
+pub fn fill(ballast: &Path) {
     let mut size = 1 << 20;
     let mut file = fs::File::create(ballast).expect("a file on the small disk");
     while size > 0 {

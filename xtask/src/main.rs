@@ -11,8 +11,10 @@
 mod bench;
 mod chart;
 mod check;
+mod client_tools;
 mod deploy_tools;
 mod folders;
+mod fuzz;
 mod image;
 mod product;
 mod shell;
@@ -38,6 +40,8 @@ cargo xtask <command>
   chart           write what the Helm chart says of its values and of the binary's settings
   image [folder]  gather the container image's files into target/image
   bench [args…]   run the load generator against the built binary and print its table
+  fuzz [seconds]  run every fuzz target for so long, one after another, and print their figures
+  fuzz seeds      write the seeds of the fuzz targets into fuzz/corpus
   ci              check, then test: what .ci/run runs
 ";
 
@@ -67,6 +71,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "chart" => chart::run(),
         "image" => image::run(rest),
         "bench" => bench::run(rest),
+        "fuzz" => fuzz::run(rest),
         "ci" => check::run().and_then(|()| test::run(&[])),
         "help" | "-h" | "--help" => {
             print!("{HELP}");

@@ -1,6 +1,7 @@
 //! Running other programs: every step says what it does, and a failed one says which.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,6 +75,20 @@ impl Step {
         self
     }
 
+    /// Runs a tool of cargo's instead of cargo itself, with the same environment; arguments come after it.
+    pub fn program(mut self, program: impl AsRef<OsStr>) -> Step {
+        let mut command = Command::new(program);
+        command.current_dir(folders::root());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        self.command = command;
+        self
+    }
+
     /// Does not say the step before running it.
     pub fn quiet(mut self) -> Step {
         self.quiet = true;
@@ -113,6 +128,14 @@ impl Step {
             each(&line);
         }
         Ok(child.wait()?.success())
+    }
+
+    /// Runs the step with all it prints in a file. True where it succeeded.
+    pub fn logged(mut self, log: &Path) -> Result<bool> {
+        self.announce();
+        let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        self.command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        Ok(self.command.status().with_context(|| self.cannot_start())?.success())
     }
 
     /// Becomes the program: signals and the exit code are its own from here on.

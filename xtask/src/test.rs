@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::shell::{Step, say};
 use crate::test_counts::TestCounts;
-use crate::{deploy_tools, folders, image, product, tools};
+use crate::{client_tools, deploy_tools, folders, image, product, tools};
 
 /// Runs everything, or the tests whose names contain the first argument; ends with `N passed, N failed, N skipped`.
 ///
@@ -105,26 +105,30 @@ struct TestTools {
     skip_file: PathBuf,
 }
 
-/// Finds or installs one of them.
-type Install<'a> = &'a dyn Fn() -> Result<PathBuf>;
+/// Finds or installs one of them; nothing where it needs a language that is not there and that is no error, in CI too.
+type Install<'a> = &'a dyn Fn() -> Result<Option<PathBuf>>;
 
 impl TestTools {
     fn install(binary: &Path) -> Result<TestTools> {
-        let wanted: [(&str, Install<'_>); 8] = [
-            ("SPYHOP_TEST_PYTHON", &tools::python),
-            ("SPYHOP_TEST_NODE", &tools::node),
-            ("SPYHOP_TEST_CHROMIUM", &tools::chromium),
-            ("SPYHOP_TEST_HELM_4", &deploy_tools::helm_4),
-            ("SPYHOP_TEST_HELM_3", &deploy_tools::helm_3),
-            ("SPYHOP_TEST_HADOLINT", &deploy_tools::hadolint),
-            ("SPYHOP_TEST_RUNC", &deploy_tools::runc),
-            ("SPYHOP_TEST_IMAGE", &|| image::gather(binary, &image::default_folder())),
+        let wanted: [(&str, Install<'_>); 12] = [
+            ("SPYHOP_TEST_PYTHON", &|| tools::python().map(Some)),
+            ("SPYHOP_TEST_NODE", &|| tools::node().map(Some)),
+            ("SPYHOP_TEST_CHROMIUM", &|| tools::chromium().map(Some)),
+            ("SPYHOP_TEST_HELM_4", &|| deploy_tools::helm_4().map(Some)),
+            ("SPYHOP_TEST_HELM_3", &|| deploy_tools::helm_3().map(Some)),
+            ("SPYHOP_TEST_HADOLINT", &|| deploy_tools::hadolint().map(Some)),
+            ("SPYHOP_TEST_RUNC", &|| deploy_tools::runc().map(Some)),
+            ("SPYHOP_TEST_IMAGE", &|| image::gather(binary, &image::default_folder()).map(Some)),
+            ("SPYHOP_TEST_CLIENTS_PYTHON", &|| client_tools::python().map(Some)),
+            ("SPYHOP_TEST_CLIENTS_RUST", &|| client_tools::rust().map(Some)),
+            ("SPYHOP_TEST_CLIENTS_JAVA", &client_tools::java),
+            ("SPYHOP_TEST_COLLECTOR", &client_tools::collector),
         ];
         let strict = env::var("CI").is_ok_and(|value| value == "true");
         let mut programs = Vec::new();
         for (name, install) in wanted {
             match install() {
-                Ok(path) => programs.push((name, path)),
+                Ok(path) => programs.extend(path.map(|path| (name, path))),
                 Err(error) if strict => return Err(error),
                 Err(error) => say(format!("{error:#}; the tests that need it are skipped")),
             }

@@ -43,7 +43,7 @@ pub fn run() -> Result<()> {
 /// Every source file of ours, by its path in the repository.
 fn sources() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in ["crates", "xtask", "tests", "benches", "ui"] {
+    for folder in ["crates", "xtask", "tests", "benches", "fuzz", "ui"] {
         walk(Path::new(folder), &mut found)?;
     }
     found.sort();

@@ -38,11 +38,16 @@ pub fn wasm_opt() -> Result<Option<Vec<String>>> {
     Ok(Some(arguments))
 }
 
-/// A Python with the packages of `tests/python_app/requirements.txt`, all pinned, in a folder of its own.
+/// A Python with the packages that most tests need.
 pub fn python() -> Result<PathBuf> {
-    let requirements = folders::root().join("tests/python_app/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).context("cannot read the tests' requirements.txt")?;
-    let folder = folders::cache().join("python");
+    python_environment("python", "tests/python_app/requirements.txt")
+}
+
+/// A Python with the packages of a requirements.txt, all pinned, in a folder of the cache of its own.
+pub fn python_environment(name: &str, requirements: &str) -> Result<PathBuf> {
+    let wanted = fs::read_to_string(folders::root().join(requirements))
+        .with_context(|| format!("cannot read {requirements}"))?;
+    let folder = folders::cache().join(name);
     let (python, stamp) = (folder.join("bin/python"), folder.join("requirements.stamp"));
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|old| old == wanted) {
         return Ok(python);
@@ -66,13 +71,13 @@ pub fn python() -> Result<PathBuf> {
     }
     Step::new("installing the tests' Python packages (pinned)", &python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-        .arg(&requirements)
+        .arg(requirements)
         .run()?;
     fs::write(&stamp, wanted).context("cannot note which Python packages are installed")?;
     Ok(python)
 }
 
-/// Node.js 20 or newer, with the packages of the UI tests and of the Node app, pinned by their lock files.
+/// Node.js 20 or newer, with the packages of the UI tests, the Node app and the Node clients, pinned by their lock files.
 pub fn node() -> Result<PathBuf> {
     let node = program("node", &["nodejs", "npm"])?;
     let version = Step::new("asking node for its version", &node).quiet().arg("--version").output()?;
@@ -80,7 +85,7 @@ pub fn node() -> Result<PathBuf> {
     if major < 20 {
         bail!("the tests need Node.js 20 or newer; {} is {}", node.display(), version.trim());
     }
-    for folder in ["tests/e2e", "tests/node_app"] {
+    for folder in ["tests/e2e", "tests/node_app", "tests/clients/node"] {
         install_locked(&folders::root().join(folder))?;
     }
     Ok(node)

@@ -21,13 +21,15 @@ const RECORD_BYTES_GUESS: u64 = 64;
 
 /// Records by service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Census {
+pub struct Census {
     pub(crate) services: BTreeMap<String, u64>,
+    /// The body could not be read.
+    pub(crate) guessed: bool,
 }
 
 impl Census {
     /// Takes the census of a request.
-    pub(crate) fn of(signal: Signal, encoding: Encoding, body: &[u8]) -> Census {
+    pub fn of(signal: Signal, encoding: Encoding, body: &[u8]) -> Census {
         let mut census = Census::default();
         let read = match encoding {
             Encoding::Protobuf => protobuf(signal, body, &mut census),
@@ -35,14 +37,24 @@ impl Census {
         };
         if read.is_none() {
             let guess = body.len() as u64 / RECORD_BYTES_GUESS + 1;
-            return Census { services: [(UNKNOWN_SERVICE.to_owned(), guess)].into() };
+            return Census { services: [(UNKNOWN_SERVICE.to_owned(), guess)].into(), guessed: true };
         }
         census
     }
 
+    /// Services and how many records each has.
+    pub fn services(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.services.iter().map(|(name, records)| (name.as_str(), *records))
+    }
+
     /// Records of all services.
-    pub(crate) fn records(&self) -> u64 {
+    pub fn records(&self) -> u64 {
         self.services.values().sum()
+    }
+
+    /// Whether the numbers are an estimate from the body's length.
+    pub fn is_guess(&self) -> bool {
+        self.guessed
     }
 
     fn add(&mut self, service: Option<String>, records: u64) {

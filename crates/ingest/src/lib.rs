@@ -37,6 +37,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 pub use admission::Admission;
+pub use census::Census;
 pub use counters::{IngestCounters, Refusal, SignalCounters};
 pub use decompress::decompress;
 pub use export::{ExportError, ExportRequest, ExportResponse, Ingest};

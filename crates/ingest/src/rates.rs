@@ -208,7 +208,10 @@ mod tests {
     use super::*;
 
     fn census(services: &[(&str, u64)]) -> Census {
-        Census { services: services.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect() }
+        Census {
+            services: services.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+            ..Census::default()
+        }
     }
 
     struct Clocked {

@@ -41,7 +41,7 @@ const CRATES: &[Rule] = &[
 ];
 
 /// Beside the layers: what exists for developers. These may be used only by each other, and by anyone in tests.
-const DEVELOPER_CRATES: &[&str] = &["testkit", "xtask", "tests", "benches", "depset"];
+const DEVELOPER_CRATES: &[&str] = &["testkit", "properties", "xtask", "tests", "benches", "depset"];
 
 /// Heavy dependencies and who may name them.
 const OWNERS: &[(&str, &[&str])] = &[

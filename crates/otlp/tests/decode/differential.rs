@@ -5,9 +5,9 @@ use model::Signal;
 use otlp::{DecodeLimits, Encoding, TenantBuffer};
 use prost::Message;
 
-use testkit::random_otlp as generate;
+use testkit::{loose_json as json, random_otlp as generate};
 
-use super::{ARRIVAL, json};
+use super::ARRIVAL;
 
 #[test]
 fn protobuf_and_json_give_the_same_rows() {

@@ -1,8 +1,7 @@
 //! Tests of the decoder through its public interface: messages are made with prost's types, which know nothing
-//! of this crate, and rendered as JSON by [`json`].
+//! of this crate, and rendered as JSON by [`testkit::loose_json`].
 
 mod differential;
-mod json;
 mod json_matrix;
 mod limits;
 mod protobuf;

@@ -7,9 +7,9 @@ use model::Signal;
 use otlp::{DecodeLimits, Encoding, TenantBuffer};
 use prost::Message;
 
-use testkit::random_otlp as generate;
+use testkit::{loose_json as json, random_otlp as generate};
 
-use super::{ARRIVAL, json};
+use super::ARRIVAL;
 
 const TIME: Duration = Duration::from_secs(2);
 
