@@ -18,4 +18,5 @@ mod round_trip;
 mod rows;
 mod stalled;
 mod tls;
+mod transports;
 mod wire;

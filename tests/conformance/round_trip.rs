@@ -94,7 +94,7 @@ async fn export(server: &Server) -> Result<String> {
 }
 
 /// Every row of a table as text, in one order; a time that was not sent is the arrival's and left out.
-async fn rows(server: &Server, table: &str) -> Result<Vec<String>> {
+pub(super) async fn rows(server: &Server, table: &str) -> Result<Vec<String>> {
     let answer = server.client().sql(&format!("select * from {table}")).await?;
     ensure!(!answer.truncated, "{table}: too many rows for the comparison");
     let names: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
@@ -122,7 +122,7 @@ async fn rows(server: &Server, table: &str) -> Result<Vec<String>> {
     Ok(rows)
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, left: &[T], right: &[T]) -> Result<()> {
+pub(super) fn same<T: PartialEq + std::fmt::Debug>(what: &str, left: &[T], right: &[T]) -> Result<()> {
     ensure!(left.len() == right.len(), "{what}: {} and {}", left.len(), right.len());
     for (left, right) in left.iter().zip(right) {
         ensure!(left == right, "{what}:\n{left:?}\n{right:?}");
