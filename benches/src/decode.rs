@@ -30,6 +30,9 @@ struct Arguments {
     /// Records a request.
     #[arg(long, value_delimiter = ',', default_value = "10,512,8192")]
     batch: Vec<usize>,
+    /// Signals: traces, logs, metrics.
+    #[arg(long, value_delimiter = ',', default_value = "traces,logs,metrics")]
+    signals: Vec<String>,
     /// Rounds of each; the fastest counts.
     #[arg(long, default_value_t = 9)]
     rounds: usize,
@@ -41,7 +44,8 @@ fn main() -> Result<()> {
         "{:<10}{:>8}{:>8}{:>14}{:>14}{:>12}{:>12}{:>9}",
         "signal", "batch", "B", "append ns", "+ freeze ns", "prost ns", "MB/s", "ratio"
     );
-    for signal in [model::Signal::Traces, model::Signal::Logs, model::Signal::Metrics] {
+    let asked = |signal: &model::Signal| arguments.signals.iter().any(|name| name == signal.name());
+    for signal in model::Signal::ALL.into_iter().filter(asked) {
         for batch in &arguments.batch {
             compare(&arguments, signal, *batch)?;
         }

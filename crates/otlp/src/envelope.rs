@@ -4,7 +4,7 @@ use crate::Stop;
 use crate::json::{Json, Shape};
 use crate::json_fields::{read_resource as json_resource, read_scope as json_scope, set_text};
 use crate::notes::{Notes, Warning};
-use crate::origin::{Origin, read_resource, read_scope, replace};
+use crate::origin::{Origin, Parts};
 use crate::wire::{Fields, Value};
 
 /// What JSON calls the levels of a signal.
@@ -57,17 +57,17 @@ fn walk_resource<R: Records>(
     origin: &mut Origin,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
-    origin.begin_resource();
+    let mut parts = Parts::default();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {
         match field {
-            (1, Value::Bytes(resource)) => read_resource(resource, &mut origin.resource, notes)?,
-            (3, Value::Bytes(url)) => replace(&mut origin.resource.schema_url, &notes.text(url)),
+            (1, Value::Bytes(resource)) => parts.add(resource),
+            (3, Value::Bytes(url)) => parts.schema_url = url,
             (REMOVED_FIELD, _) => notes.warn(Warning::RemovedField),
             _ => {}
         }
     }
-    origin.finish_resource(notes);
+    origin.set_resource(&parts, notes)?;
     records.begin_resource();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {
@@ -80,16 +80,16 @@ fn walk_resource<R: Records>(
 }
 
 fn walk_scope<R: Records>(message: &[u8], records: &mut R, origin: &mut Origin, notes: &mut Notes) -> Result<(), Stop> {
-    origin.begin_scope();
+    let mut parts = Parts::default();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {
         match field {
-            (1, Value::Bytes(scope)) => read_scope(scope, &mut origin.scope, notes)?,
-            (3, Value::Bytes(url)) => replace(&mut origin.scope.schema_url, &notes.text(url)),
+            (1, Value::Bytes(scope)) => parts.add(scope),
+            (3, Value::Bytes(url)) => parts.schema_url = url,
             _ => {}
         }
     }
-    origin.finish_scope(notes);
+    origin.set_scope(&parts, notes)?;
     records.begin_scope();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {

@@ -1,17 +1,19 @@
 //! The six tables that metrics fill, and the identity of series.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use model::{Hour, Table};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::Stop;
+use crate::any_value::attribute;
 use crate::attributes::SortedAttributes;
 use crate::columns::{Keywords, Texts, Values};
+use crate::dictionary::{Identity, SEED};
 use crate::envelope::{JsonNames, Records};
 use crate::freeze::Assembly;
 use crate::json::Json;
@@ -21,6 +23,7 @@ use crate::points::{
     Distribution, ExemplarTable, ExpHead, ExpHistogramTable, HistogramTable, NO_RECORDED_VALUE, NumberTable,
     NumberValue, PointColumns, PointHead, Settled, SummaryTable, null_is_nan,
 };
+use crate::wire::{Fields, Value};
 
 /// Kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,24 +65,6 @@ pub(crate) struct MetricHead {
     pub monotonic: bool,
 }
 
-/// Series ids are well mixed already.
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 /// The series, by hour, that the current segment already describes.
 #[derive(Default)]
 struct SeriesSeen {
@@ -89,10 +74,13 @@ struct SeriesSeen {
 }
 
 impl SeriesSeen {
+    fn key(series_id: u64, time: i64) -> u64 {
+        series_id.wrapping_add((Hour::of(time).0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
     /// Whether the series is new to the segment and hour. Forgetting (beyond the limit) only repeats rows.
     fn is_new(&mut self, series_id: u64, time: i64, seen_max: usize) -> bool {
-        let hour = Hour::of(time).0 as u64;
-        let key = series_id.wrapping_add(hour.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let key = SeriesSeen::key(series_id, time);
         if self.seen.len() >= seen_max && !self.seen.contains(&key) {
             self.seen.clear();
         }
@@ -107,6 +95,71 @@ impl SeriesSeen {
         for key in self.added.drain(..) {
             self.seen.remove(&key);
         }
+    }
+}
+
+/// Series that are remembered; a power of two. One more, and all are forgotten.
+const KNOWN_SERIES_MAX: usize = 1 << 17;
+
+/// A series by the bytes that its attributes came as.
+struct KnownSeries {
+    /// Hash of the bytes and of all else that identifies it.
+    key: u128,
+    series_id: u64,
+    /// Where it was described last: hour and [`SeriesKnown::epoch`].
+    described: (i64, u64),
+}
+
+/// Series that report again and again need not be rendered each time.
+///
+/// They lie in the order they first came, for they mostly come in that order again: the next one is looked at first,
+/// which is where the processor has already looked.
+#[derive(Default)]
+struct SeriesKnown {
+    series: Vec<KnownSeries>,
+    /// Number plus one of a series with these low bits of its key; the last one has it.
+    slots: Vec<u32>,
+    /// Number of the series found last.
+    at: usize,
+    /// Counts how often what was described has been taken back.
+    epoch: u64,
+    /// Key of the point being read, where its series is to be remembered.
+    wanted: Option<u128>,
+}
+
+impl SeriesKnown {
+    /// The id of the series whose metric has this hash and whose attributes came as these bytes, if it is known and
+    /// the segment describes it in this hour.
+    fn find(&mut self, prefix: u64, raw: &[u8], time: i64) -> Option<u64> {
+        let key = xxh3_128_with_seed(raw, prefix ^ *SEED);
+        self.wanted = Some(key);
+        let next = self.at + 1;
+        let is_there = |at: &usize| self.series.get(*at).is_some_and(|known| known.key == key);
+        let by_slot = || {
+            let number = *self.slots.get(key as usize & (KNOWN_SERIES_MAX - 1))? as usize;
+            Some(number.wrapping_sub(1)).filter(is_there)
+        };
+        self.at = Some(next).filter(is_there).or_else(by_slot)?;
+        let known = &self.series[self.at];
+        (known.described == (Hour::of(time).0, self.epoch)).then_some(known.series_id)
+    }
+
+    /// The series looked for last has this id, and is described at this time.
+    fn put(&mut self, series_id: u64, time: i64) {
+        let Some(key) = self.wanted.take() else { return };
+        let described = (Hour::of(time).0, self.epoch);
+        if let Some(known) = self.series.get_mut(self.at).filter(|known| known.key == key) {
+            *known = KnownSeries { key, series_id, described };
+            return;
+        }
+        if self.series.len() >= KNOWN_SERIES_MAX || self.slots.is_empty() {
+            self.series.clear();
+            self.slots.clear();
+            self.slots.resize(KNOWN_SERIES_MAX, 0);
+        }
+        self.at = self.series.len();
+        self.series.push(KnownSeries { key, series_id, described });
+        self.slots[key as usize & (KNOWN_SERIES_MAX - 1)] = self.series.len() as u32;
     }
 }
 
@@ -211,6 +264,28 @@ impl SeriesTable {
     }
 }
 
+/// The fields of a protobuf point that are attributes, as they came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawAttributes<'a> {
+    /// Where they lie side by side, those fields alone, else the whole point.
+    pub bytes: &'a [u8],
+    /// Their number.
+    pub field: u32,
+}
+
+impl<'a> RawAttributes<'a> {
+    fn each(self, mut take: impl FnMut(&'a [u8]) -> Result<(), Stop>) -> Result<(), Stop> {
+        let mut fields = Fields::new(self.bytes);
+        while let Some(field) = fields.field()? {
+            match field {
+                (number, Value::Bytes(message)) if number == self.field => take(message)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The tables of all metrics.
 #[derive(Default)]
 pub(crate) struct MetricTables {
@@ -221,6 +296,9 @@ pub(crate) struct MetricTables {
     pub summaries: SummaryTable,
     pub exemplars: ExemplarTable,
     seen: SeriesSeen,
+    known: SeriesKnown,
+    /// Id of the series of the point being read, where that is known without its attributes.
+    recalled: Option<u64>,
     pub head: MetricHead,
     /// Hash of all that identifies a series but its attributes.
     prefix: u64,
@@ -258,8 +336,8 @@ impl MetricTables {
         let monotonic = kind == MetricKind::Sum && *monotonic;
         self.hashed.extend_from_slice(&[kind as u8, u8::from(monotonic)]);
         self.hashed.extend_from_slice(&temporality.to_le_bytes());
-        self.hashed.extend_from_slice(&origin.resource_hash.to_le_bytes());
-        self.hashed.extend_from_slice(&origin.scope_hash.to_le_bytes());
+        self.hashed.extend_from_slice(&origin.resource().hash.to_le_bytes());
+        self.hashed.extend_from_slice(&origin.scope().hash.to_le_bytes());
         self.prefix = xxh3_64(&self.hashed);
         self.series.metric_start = self.series.rows;
         self.exemplars.begin_metric();
@@ -288,6 +366,8 @@ impl MetricTables {
     /// A data point begins.
     pub fn begin_point(&mut self, notes: &mut Notes) -> Result<(), Stop> {
         self.attributes.clear();
+        self.recalled = None;
+        self.known.wanted = None;
         self.exemplars.begin_point();
         notes.begin()
     }
@@ -303,14 +383,40 @@ impl MetricTables {
             return None;
         }
         notes.has_own_time = true;
+        let series_id = match self.recalled {
+            Some(series_id) => series_id,
+            None => self.describe(time, notes),
+        };
+        let settled = Settled { series_id, time, start_time, flags: head.flags };
+        self.exemplars.end_point(&settled);
+        Some(settled)
+    }
+
+    /// The id of the series whose attributes were read; a row for it where it is new.
+    fn describe(&mut self, time: i64, notes: &Notes) -> u64 {
         let attributes = self.attributes.finish();
         let series_id = xxh3_64_with_seed(attributes, self.prefix);
         if self.seen.is_new(series_id, time, notes.limits.series_seen_max) {
             self.series.push(series_id, time, attributes);
         }
-        let settled = Settled { series_id, time, start_time, flags: head.flags };
-        self.exemplars.end_point(&settled);
-        Some(settled)
+        self.known.put(series_id, time);
+        series_id
+    }
+
+    /// Reads the attributes of a protobuf point, unless its series is known and described.
+    pub fn point_attributes(&mut self, raw: RawAttributes<'_>, time: u64, notes: &mut Notes) -> Result<(), Stop> {
+        let time = i64::try_from(time).unwrap_or_default();
+        self.recalled = self.known.find(self.prefix, raw.bytes, time);
+        if self.recalled.is_some() {
+            return Ok(());
+        }
+        let before = notes.take_warnings();
+        raw.each(|message| attribute(&mut self.attributes, message, 1, notes))?;
+        if notes.add_warnings(before) {
+            // What had to be cut or mended is said each time.
+            self.known.wanted = None;
+        }
+        Ok(())
     }
 
     pub fn end_number(&mut self, head: &PointHead, value: NumberValue, notes: &mut Notes) {
@@ -361,12 +467,14 @@ impl MetricTables {
         self.summaries.roll_back();
         self.exemplars.roll_back();
         self.seen.roll_back();
+        self.known.epoch += 1;
     }
 
     /// Series must be described again.
     pub fn forget_series(&mut self) {
         self.seen.seen.clear();
         self.seen.added.clear();
+        self.known.epoch += 1;
     }
 
     /// The rows of each table since the mark.
@@ -446,12 +554,12 @@ impl Records for MetricTables {
 
     fn end_scope(&mut self, origin: &Origin) {
         let rows = self.series.scope_start..self.series.rows;
-        self.series.scope.fill_unless_empty(rows, &origin.scope_text);
+        self.series.scope.fill_unless_empty(rows, &origin.scope().text);
     }
 
     fn end_resource(&mut self, origin: &Origin) {
         let rows = self.series.resource_start..self.series.rows;
-        self.series.resource.fill_unless_empty(rows.clone(), &origin.resource_text);
+        self.series.resource.fill_unless_empty(rows.clone(), &origin.resource().text);
         self.series.service_name.fill(rows, origin.service_name());
         self.exemplars.end_resource(origin.service_name());
     }

@@ -235,6 +235,18 @@ impl Notes {
         self.warnings |= 1 << warning as u8;
     }
 
+    /// The warnings so far, taken away: what is warned of next can be told from them.
+    pub fn take_warnings(&mut self) -> u32 {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Puts warnings back; whether there were others meanwhile.
+    pub fn add_warnings(&mut self, taken: u32) -> bool {
+        let meanwhile = self.warnings != 0;
+        self.warnings |= taken;
+        meanwhile
+    }
+
     pub fn warnings(&self) -> Vec<Warning> {
         Warning::ALL.into_iter().filter(|warning| self.warnings & (1 << *warning as u8) != 0).collect()
     }

@@ -3,14 +3,18 @@
 use arrow::error::ArrowError;
 use model::attributes::{entries, native_text, write_int, write_string};
 use schema::{PROMOTED_RESOURCE, UNKNOWN_SERVICE};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::Stop;
 use crate::any_value::attribute;
 use crate::attributes::SortedAttributes;
 use crate::columns::Keywords;
+use crate::dictionary::{Identity, SEED};
 use crate::freeze::Assembly;
 use crate::notes::Notes;
 use crate::wire::{Fields, Value};
@@ -112,21 +116,147 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The resource and scope in force, and their canonical texts; a text is empty where everything is default.
+/// A resource as it is stored.
+#[derive(Default)]
+pub(crate) struct RenderedResource {
+    /// Canonical text, empty where everything is default.
+    pub text: String,
+    pub hash: u64,
+    /// Value of each key of `PROMOTED_RESOURCE`, empty where there is none.
+    promoted: [String; PROMOTED_RESOURCE.len()],
+}
+
+/// A scope as it is stored.
+#[derive(Default)]
+pub(crate) struct RenderedScope {
+    /// Canonical text, empty where everything is default.
+    pub text: String,
+    pub hash: u64,
+}
+
+/// The resource and scope in force.
 #[derive(Default)]
 pub(crate) struct Origin {
     pub resource: Resource,
     pub scope: Scope,
-    pub resource_text: String,
-    pub scope_text: String,
-    pub resource_hash: u64,
-    pub scope_hash: u64,
-    /// Value of each key of `PROMOTED_RESOURCE`, empty where there is none.
-    promoted: [String; PROMOTED_RESOURCE.len()],
-    element: String,
+    rendered_resource: Arc<RenderedResource>,
+    rendered_scope: Arc<RenderedScope>,
+    resources: Known<RenderedResource>,
+    scopes: Known<RenderedScope>,
+}
+
+/// The protobuf fields that make a resource or scope.
+#[derive(Default)]
+pub(crate) struct Parts<'a> {
+    message: &'a [u8],
+    /// Further messages, which merge into the first.
+    more: Vec<&'a [u8]>,
+    pub schema_url: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    pub fn add(&mut self, message: &'a [u8]) {
+        // Merging into an empty message changes nothing.
+        match self.message.is_empty() {
+            true => self.message = message,
+            false => self.more.push(message),
+        }
+    }
+}
+
+/// Entries and bytes of what is remembered; beyond either all of it is forgotten.
+const KNOWN_ENTRIES_MAX: usize = 4096;
+const KNOWN_BYTES_MAX: usize = 4 << 20;
+
+/// What was rendered, by the bytes that it came as: few resources send many requests.
+struct Known<T> {
+    by_hash: HashMap<u64, (Box<[u8]>, Arc<T>), BuildHasherDefault<Identity>>,
+    bytes: usize,
+    /// The bytes looked for last, and their hash.
+    key: Vec<u8>,
+    hash: u64,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Known<T> {
+        Known { by_hash: HashMap::default(), bytes: 0, key: Vec::new(), hash: 0 }
+    }
+}
+
+impl<T> Known<T> {
+    fn find(&mut self, parts: &Parts<'_>) -> Option<Arc<T>> {
+        self.key.clear();
+        self.key.extend_from_slice(parts.message);
+        self.key.extend_from_slice(parts.schema_url);
+        self.key.extend_from_slice(&(parts.message.len() as u64).to_le_bytes());
+        self.hash = xxh3_64_with_seed(&self.key, *SEED);
+        let (bytes, known) = self.by_hash.get(&self.hash)?;
+        (**bytes == *self.key).then(|| known.clone())
+    }
+
+    /// Remembers what the bytes looked for last were rendered as.
+    fn put(&mut self, rendered: Arc<T>) {
+        if self.by_hash.len() >= KNOWN_ENTRIES_MAX || self.bytes + self.key.len() > KNOWN_BYTES_MAX {
+            self.by_hash.clear();
+            self.bytes = 0;
+        }
+        if self.key.len() <= KNOWN_BYTES_MAX / 64 {
+            self.bytes += self.key.len();
+            self.by_hash.insert(self.hash, (self.key.as_slice().into(), rendered));
+        }
+    }
 }
 
 impl Origin {
+    /// The resource in force.
+    pub fn resource(&self) -> &RenderedResource {
+        &self.rendered_resource
+    }
+
+    /// The scope in force.
+    pub fn scope(&self) -> &RenderedScope {
+        &self.rendered_scope
+    }
+
+    /// Takes a resource as protobuf has it.
+    pub fn set_resource(&mut self, parts: &Parts<'_>, notes: &mut Notes) -> Result<(), Stop> {
+        if let Some(known) = self.resources.find(parts).filter(|_| parts.more.is_empty()) {
+            self.rendered_resource = known;
+            return Ok(());
+        }
+        self.begin_resource();
+        let before = notes.take_warnings();
+        for message in std::iter::once(&parts.message).chain(&parts.more) {
+            read_resource(message, &mut self.resource, notes)?;
+        }
+        replace(&mut self.resource.schema_url, &notes.text(parts.schema_url));
+        self.finish_resource(notes);
+        // What had to be mended is said each time, and entities are counted each time.
+        if !notes.add_warnings(before) && parts.more.is_empty() && self.resource.entity_refs.is_empty() {
+            self.resources.put(self.rendered_resource.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes a scope as protobuf has it.
+    pub fn set_scope(&mut self, parts: &Parts<'_>, notes: &mut Notes) -> Result<(), Stop> {
+        if let Some(known) = self.scopes.find(parts).filter(|_| parts.more.is_empty()) {
+            self.rendered_scope = known;
+            return Ok(());
+        }
+        self.begin_scope();
+        let before = notes.take_warnings();
+        for message in std::iter::once(&parts.message).chain(&parts.more) {
+            read_scope(message, &mut self.scope, notes)?;
+        }
+        replace(&mut self.scope.schema_url, &notes.text(parts.schema_url));
+        self.finish_scope(notes);
+        if !notes.add_warnings(before) && parts.more.is_empty() {
+            self.scopes.put(self.rendered_scope.clone());
+        }
+        Ok(())
+    }
+
     pub fn begin_resource(&mut self) {
         self.resource.attributes.clear();
         self.resource.dropped = 0;
@@ -148,35 +278,34 @@ impl Origin {
         let Resource { attributes, dropped, schema_url, entity_refs } = &mut self.resource;
         let dropped = dropped.saturating_add(attributes.over);
         let attributes = text_of(attributes.finish());
-        for value in &mut self.promoted {
-            value.clear();
-        }
+        let mut rendered = RenderedResource::default();
         for (key, raw) in entries(attributes).filter(|(_, raw)| raw.starts_with('"')) {
             if let Ok(at) = PROMOTED_RESOURCE.binary_search_by(|entry| entry.key.cmp(&key)) {
-                self.promoted[at].clear();
-                self.promoted[at].push_str(&native_text(raw));
+                rendered.promoted[at] = native_text(raw).into_owned();
             }
         }
-        let mut members = Members::of(&mut self.resource_text);
+        let mut members = Members::of(&mut rendered.text);
         members.list("attributes", attributes);
         members.count("dropped_attributes_count", dropped);
         members.text("schema_url", schema_url);
         if !entity_refs.is_empty() {
             members.name("entity_refs");
+            let mut text = String::new();
             for (at, entity) in entity_refs.iter().enumerate() {
-                let mut element = Members::of(&mut self.element);
+                let mut element = Members::of(&mut text);
                 element.text("schema_url", &entity.schema_url);
                 element.text("type", &entity.kind);
                 element.texts("id_keys", &entity.id_keys);
                 element.texts("description_keys", &entity.description_keys);
                 element.end();
                 members.out.push(if at == 0 { '[' } else { ',' });
-                members.out.push_str(if self.element.is_empty() { "{}" } else { &self.element });
+                members.out.push_str(if text.is_empty() { "{}" } else { &text });
             }
             members.out.push(']');
         }
         members.end();
-        self.resource_hash = xxh3_64(self.resource_text.as_bytes());
+        rendered.hash = xxh3_64(rendered.text.as_bytes());
+        self.rendered_resource = Arc::new(rendered);
     }
 
     /// The scope is complete.
@@ -184,20 +313,24 @@ impl Origin {
         notes.settle_origin();
         let Scope { name, version, attributes, dropped, schema_url } = &mut self.scope;
         let dropped = dropped.saturating_add(attributes.over);
-        let mut members = Members::of(&mut self.scope_text);
+        let mut rendered = RenderedScope::default();
+        let mut members = Members::of(&mut rendered.text);
         members.text("name", name);
         members.text("version", version);
         members.list("attributes", text_of(attributes.finish()));
         members.count("dropped_attributes_count", dropped);
         members.text("schema_url", schema_url);
         members.end();
-        self.scope_hash = xxh3_64(self.scope_text.as_bytes());
+        rendered.hash = xxh3_64(rendered.text.as_bytes());
+        self.rendered_scope = Arc::new(rendered);
     }
 
     /// The service's name; a constant where the resource names none.
     pub fn service_name(&self) -> &str {
         let at = PROMOTED_RESOURCE.iter().position(|entry| entry.key == SERVICE_NAME);
-        at.map(|at| self.promoted[at].as_str()).filter(|name| !name.is_empty()).unwrap_or(UNKNOWN_SERVICE)
+        at.map(|at| self.rendered_resource.promoted[at].as_str())
+            .filter(|name| !name.is_empty())
+            .unwrap_or(UNKNOWN_SERVICE)
     }
 }
 
@@ -212,12 +345,14 @@ pub(crate) struct OriginColumns {
 
 impl OriginColumns {
     pub fn fill_scope(&mut self, rows: Range<usize>, origin: &Origin) {
-        self.scope.fill_unless_empty(rows, &origin.scope_text);
+        self.scope.fill_unless_empty(rows, &origin.scope().text);
     }
 
     pub fn fill_resource(&mut self, rows: Range<usize>, origin: &Origin) {
-        self.resource.fill_unless_empty(rows.clone(), &origin.resource_text);
-        for ((entry, column), value) in PROMOTED_RESOURCE.iter().zip(&mut self.promoted).zip(&origin.promoted) {
+        self.resource.fill_unless_empty(rows.clone(), &origin.resource().text);
+        for ((entry, column), value) in
+            PROMOTED_RESOURCE.iter().zip(&mut self.promoted).zip(&origin.resource().promoted)
+        {
             let value = if entry.key == SERVICE_NAME { origin.service_name() } else { value };
             column.fill_unless_empty(rows.clone(), value);
         }

@@ -2,7 +2,7 @@
 
 use crate::Stop;
 use crate::any_value::attribute;
-use crate::metrics::{MetricKind, MetricTables};
+use crate::metrics::{MetricKind, MetricTables, RawAttributes};
 use crate::notes::{Id, Notes};
 use crate::origin::{Origin, replace};
 use crate::points::{Distribution, ExemplarHead, ExemplarTable, ExpHead, NumberValue, PointHead};
@@ -83,14 +83,50 @@ pub(crate) fn metric(
     Ok(())
 }
 
+/// Where the attributes of a point lie, in bytes left behind them.
+#[derive(Default)]
+enum Span {
+    #[default]
+    Nowhere,
+    /// Side by side.
+    Together { begin: usize, end: usize },
+    /// With other fields between them.
+    Apart,
+}
+
+impl Span {
+    /// A field that begins and ends with so many bytes left.
+    #[inline]
+    fn add(&mut self, begin: usize, end: usize) {
+        *self = match *self {
+            Span::Nowhere => Span::Together { begin, end },
+            Span::Together { begin: first, end: last } if last == begin => Span::Together { begin: first, end },
+            Span::Together { .. } | Span::Apart => Span::Apart,
+        };
+    }
+
+    /// The fields in the message.
+    #[inline]
+    fn of<'a>(&self, message: &'a [u8]) -> &'a [u8] {
+        match *self {
+            Span::Nowhere => &[],
+            Span::Together { begin, end } => &message[message.len() - begin..message.len() - end],
+            Span::Apart => message,
+        }
+    }
+}
+
 fn number_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes) -> Result<(), Stop> {
     tables.begin_point(notes)?;
     let mut head = PointHead::default();
     let mut value = NumberValue::Absent;
+    let mut attributes = Span::default();
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
+    loop {
+        let begin = fields.left();
+        let Some(field) = fields.field()? else { break };
         match field {
-            (7, Value::Bytes(message)) => attribute(&mut tables.attributes, message, 1, notes)?,
+            (7, Value::Bytes(_)) => attributes.add(begin, fields.left()),
             (2, Value::Fixed64(time)) => head.start_time = time,
             (3, Value::Fixed64(time)) => head.time = time,
             (4, Value::Fixed64(bits)) => value = NumberValue::Double(f64::from_bits(bits)),
@@ -100,6 +136,7 @@ fn number_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes) ->
             _ => {}
         }
     }
+    tables.point_attributes(RawAttributes { bytes: attributes.of(message), field: 7 }, head.time, notes)?;
     tables.end_number(&head, value, notes);
     Ok(())
 }
@@ -108,10 +145,13 @@ fn histogram_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes)
     tables.begin_point(notes)?;
     tables.histograms.begin();
     let mut head = Distribution::default();
+    let mut attributes = Span::default();
     let mut fields = Fields::new(message);
-    while let Some((number, value)) = fields.field()? {
-        match (number, value) {
-            (9, Value::Bytes(message)) => attribute(&mut tables.attributes, message, 1, notes)?,
+    loop {
+        let begin = fields.left();
+        let Some(field) = fields.field()? else { break };
+        match field {
+            (9, Value::Bytes(_)) => attributes.add(begin, fields.left()),
             (2, Value::Fixed64(time)) => head.point.start_time = time,
             (3, Value::Fixed64(time)) => head.point.time = time,
             (4, Value::Fixed64(count)) => head.count = count,
@@ -131,6 +171,7 @@ fn histogram_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes)
             _ => {}
         }
     }
+    tables.point_attributes(RawAttributes { bytes: attributes.of(message), field: 9 }, head.point.time, notes)?;
     tables.end_histogram(&head, notes);
     Ok(())
 }

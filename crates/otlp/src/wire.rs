@@ -27,6 +27,12 @@ impl<'a> Fields<'a> {
         Fields { rest: message }
     }
 
+    /// Bytes not yet read.
+    #[inline]
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next field, if there is one.
     #[inline(always)]
     pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, Stop> {
