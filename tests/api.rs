@@ -1,6 +1,7 @@
 //! What goes in over OTLP comes back over the API.
 
 mod edges;
+mod ledger;
 mod metrics;
 mod old_names;
 mod otlp;

@@ -1,5 +1,6 @@
 //! Real clients from end to end: Python apps, a Node app, and a browser.
 
+mod ingest;
 mod node_app;
 mod pages;
 mod python_app;

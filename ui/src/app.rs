@@ -5,8 +5,9 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use crate::pages::{
-    connect::ConnectPage, home::HomePage, logs::LogsPage, map::MapPage, metrics::MetricsPage, missing::MissingPage,
-    service::ServicePage, services::ServicesPage, sql::SqlPage, trace::TracePage, traces::TracesPage,
+    connect::ConnectPage, home::HomePage, ingest::IngestPage, logs::LogsPage, map::MapPage, metrics::MetricsPage,
+    missing::MissingPage, service::ServicePage, services::ServicesPage, sql::SqlPage, trace::TracePage,
+    traces::TracesPage,
 };
 use crate::session::Session;
 use crate::shell::Shell;
@@ -30,6 +31,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/map") view=MapPage/>
                     <Route path=path!("/metrics") view=MetricsPage/>
                     <Route path=path!("/sql") view=SqlPage/>
+                    <Route path=path!("/ingest") view=IngestPage/>
                     <Route path=path!("/connect") view=ConnectPage/>
                 </Routes>
             </Shell>

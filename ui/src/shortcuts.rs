@@ -28,6 +28,7 @@ pub const SHEET: &[(&str, &[(&str, &str)])] = &[
             ("g s", "Go to services"),
             ("g m", "Go to metrics"),
             ("g q", "Go to SQL"),
+            ("g i", "Go to Ingest"),
             ("g c", "Go to Connect"),
             ("t", "Choose the time range"),
             ("r", "Fetch fresh data"),

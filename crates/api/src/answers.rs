@@ -230,34 +230,6 @@ pub struct TailEvent {
     pub incomplete_because: Vec<String>,
 }
 
-/// Counts of one signal since ingest started.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct SignalCounts {
-    /// Records received.
-    pub received: u64,
-    /// Records stored.
-    pub stored: u64,
-    /// Records of resent requests, not stored again.
-    pub duplicate: u64,
-    /// Records rejected, by reason.
-    pub rejected: BTreeMap<String, u64>,
-}
-
-/// What ingest has done, and where to send to; the Connect page turns on it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct IngestStatus {
-    /// By signal (`traces`, `logs`, `metrics`), since ingest started.
-    pub signals: BTreeMap<String, SignalCounts>,
-    /// Requests refused for load or a failing disk.
-    pub refused_requests: u64,
-    /// Address of OTLP over gRPC, `host:port`.
-    pub otlp_grpc_address: String,
-    /// Address of OTLP over HTTP, `host:port`.
-    pub otlp_http_address: String,
-    /// Whether any record is stored at all, now or from earlier runs.
-    pub has_data: bool,
-}
-
 /// An error, by RFC 9457.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Problem {

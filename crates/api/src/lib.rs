@@ -8,14 +8,18 @@
 
 mod answers;
 pub mod filter;
+mod ingest;
 mod metrics;
 pub mod paths;
 mod records;
 mod services;
 
 pub use answers::{
-    Column, Completeness, HistogramAnswer, HistogramBucket, IngestStatus, LogSearchAnswer, Problem, SignalCounts,
-    SqlAnswer, SqlRequest, Stats, TailEvent, TraceAnswer, TraceSearchAnswer, TraceSummary,
+    Column, Completeness, HistogramAnswer, HistogramBucket, LogSearchAnswer, Problem, SqlAnswer, SqlRequest, Stats,
+    TailEvent, TraceAnswer, TraceSearchAnswer, TraceSummary,
+};
+pub use ingest::{
+    DigestWindow, IngestAnswer, IngestStatus, RefusalCount, RejectedReason, RejectedSample, ServiceIngest, SignalCounts,
 };
 pub use metrics::{MetricLine, MetricRangeAnswer, MetricSeries, MetricSeriesAnswer, MetricSummary, MetricsAnswer};
 pub use records::{Event, Exemplar, Link, LogRecord, Resource, Scope, Span, Status, UnixNano};

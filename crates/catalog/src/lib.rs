@@ -22,6 +22,7 @@
 mod error;
 mod files;
 mod flush_requests;
+mod ledger;
 mod rebuilt;
 mod records;
 mod segments;
@@ -33,8 +34,9 @@ mod swaps;
 mod tests;
 
 pub use error::CatalogError;
+pub use ledger::LedgerHistory;
 pub use rebuilt::{Rebuilt, RebuiltSegment, RebuiltState};
 pub use records::{
-    FlushRequest, LiveFile, NewFile, Quarantined, RequestId, Segment, SegmentState, Snapshot, Swap, SwapId,
+    FlushRequest, LedgerHour, LiveFile, NewFile, Quarantined, RequestId, Segment, SegmentState, Snapshot, Swap, SwapId,
 };
 pub use sqlite::{CATALOG_FORMAT, Catalog};

@@ -10,7 +10,7 @@ use model::{FileId, LeaseEpoch, SegmentId};
 use crate::sql::segment_state;
 use crate::sqlite::Write;
 use crate::swaps::insert_file;
-use crate::{Catalog, CatalogError, LiveFile, SwapId, sql};
+use crate::{Catalog, CatalogError, LiveFile, SwapId, ledger, sql};
 
 /// All that a new catalog is to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,7 @@ impl Catalog {
         for file in rebuilt.files.iter().chain(&rebuilt.removed) {
             insert_file(&mut write, file).await?;
         }
+        ledger::mark_partial(&mut write).await?;
         let sequence = write.sequence.0 as i64;
         for file in &rebuilt.removed {
             let remove = sqlx::query(sql::REMOVE_FILE).bind(file.id.0 as i64).bind(rebuilt.now).bind(sequence);

@@ -1,6 +1,6 @@
 //! Rows of the catalog as callers see them. Times are Unix nanoseconds of the catalog's clock.
 
-use model::{FileId, LeaseEpoch, Partition, SegmentId, SequenceNumber};
+use model::{FileId, Hour, LeaseEpoch, Partition, SegmentId, SequenceNumber, TenantId};
 
 /// Where a live segment is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,17 @@ pub struct SwapId {
     pub counter: u64,
 }
 
+/// What the ledger's history says of one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerHour {
+    /// Whose records.
+    pub tenant: TenantId,
+    /// Hour of their arrival.
+    pub hour: Hour,
+    /// What is known of it, all of it.
+    pub content: String,
+}
+
 /// One replacement of segments and files by files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Swap {
@@ -89,6 +100,8 @@ pub struct Swap {
     pub consume: Vec<SegmentId>,
     /// Those of `consume` that hold damage, and what is wrong: their files are kept for good.
     pub quarantine: Vec<(SegmentId, String)>,
+    /// The hours that the receipts of `consume` fall into, with what is known of them from now on.
+    pub ledger: Vec<LedgerHour>,
     /// Now, by the catalog's clock.
     pub now: i64,
 }

@@ -86,6 +86,14 @@ pub const SETTING: &str = "SELECT value FROM settings WHERE name = $1";
 pub const SET_SETTING: &str =
     "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
 
+pub const LEDGER_HOURS: &str = "SELECT hour, content FROM ledger WHERE tenant = $1 AND hour > $2 AND hour <= $3 \
+     ORDER BY hour LIMIT $4";
+pub const LEDGER_HOUR: &str = "SELECT content FROM ledger WHERE tenant = $1 AND hour = $2";
+pub const LEDGER_OLDEST: &str = "SELECT min(hour) FROM ledger";
+pub const SET_LEDGER_HOUR: &str = "INSERT INTO ledger (tenant, hour, content) VALUES ($1, $2, $3) \
+     ON CONFLICT (tenant, hour) DO UPDATE SET content = $3";
+pub const FORGET_LEDGER: &str = "DELETE FROM ledger WHERE hour < $1";
+
 /// For a catalog that is made anew.
 pub const SET_NUMBERS: &str = "UPDATE counter SET segment_next = $1, file_next = $2 WHERE id = 1";
 pub const INSERT_LEASE: &str = "INSERT INTO leases (name, epoch, owner, acquired_at) VALUES ($1, $2, $3, $4)";

@@ -86,6 +86,10 @@ CREATE TABLE flush_requests (
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 ";
 
+/// The ledger's history. Catalogs of format 1 did not always have it: it is added where it is missing, and builds that
+/// do not know it neither read nor harm it (what they flush is not counted), so that it is no other format.
+const LEDGER_DEFINITION: &str = "CREATE TABLE ledger (tenant TEXT NOT NULL, hour INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (tenant, hour))";
+
 /// The catalog of one data folder. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -151,6 +155,7 @@ impl Catalog {
             .map_err(|e| self.error(e))?;
         if tables.is_empty() {
             sqlx::raw_sql(DEFINITIONS).execute(&mut *transaction).await.map_err(|e| self.error(e))?;
+            self.add_ledger(&mut transaction, true).await?;
             return transaction.commit().await.map_err(|e| self.error(e));
         }
         if !tables.iter().any(|name| name == "format") {
@@ -163,7 +168,20 @@ impl Catalog {
         if found > CATALOG_FORMAT {
             return Err(CatalogError::NewerFormat { path: self.path.to_path_buf(), found, known: CATALOG_FORMAT });
         }
-        transaction.rollback().await.map_err(|e| self.error(e))
+        if tables.iter().any(|name| name == "ledger") {
+            return transaction.rollback().await.map_err(|e| self.error(e));
+        }
+        self.add_ledger(&mut transaction, false).await?;
+        transaction.commit().await.map_err(|e| self.error(e))
+    }
+
+    async fn add_ledger(
+        &self,
+        transaction: &mut Transaction<'static, Sqlite>,
+        is_whole: bool,
+    ) -> Result<(), CatalogError> {
+        sqlx::raw_sql(LEDGER_DEFINITION).execute(&mut **transaction).await.map_err(|e| self.error(e))?;
+        self.begin_ledger(transaction, is_whole).await
     }
 
     /// Now, by the clock that orders what processes of this catalog do: Unix nanoseconds.

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use crate::sqlite::Write;
-use crate::{Catalog, CatalogError, LiveFile, Swap, SwapId, sql};
+use crate::{Catalog, CatalogError, LiveFile, Swap, SwapId, ledger, sql};
 
 impl Catalog {
     /// Takes a lease: raises its epoch, which fences every earlier owner at once.
@@ -34,6 +34,9 @@ impl Catalog {
         let sequence = write.sequence.0 as i64;
         for file in &swap.add {
             insert_file(&mut write, file).await?;
+        }
+        for hour in &swap.ledger {
+            ledger::set_hour(&mut write, hour).await?;
         }
         let insert = sqlx::query(sql::INSERT_SWAP)
             .bind(swap.epoch.0 as i64)

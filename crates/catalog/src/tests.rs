@@ -5,7 +5,9 @@ use std::path::Path;
 
 use model::{FileId, Hour, LeaseEpoch, Partition, SegmentId, Table, TenantId};
 
-use crate::{Catalog, CatalogError, NewFile, Rebuilt, RebuiltSegment, RebuiltState, SegmentState, Swap, SwapId};
+use crate::{
+    Catalog, CatalogError, LedgerHour, NewFile, Rebuilt, RebuiltSegment, RebuiltState, SegmentState, Swap, SwapId,
+};
 
 const LEASE: &str = "compact";
 
@@ -31,6 +33,7 @@ fn swap(epoch: LeaseEpoch, counter: u64) -> Swap {
         remove: vec![],
         consume: vec![],
         quarantine: vec![],
+        ledger: vec![],
         now: 1_000,
     }
 }
@@ -40,6 +43,49 @@ async fn sealed_segment(catalog: &Catalog, rows: u64) -> SegmentId {
     catalog.list_segment(id, 2).await.expect("listed");
     catalog.seal_segment(id, 100, rows, 3).await.expect("sealed");
     id
+}
+
+/// The ledger's history changes with a swap or not at all, and is read by hour.
+async fn conforms_ledger(catalog: &Catalog) {
+    let acme = tenant("acme");
+    let read = async |first, last| {
+        let mut history = catalog.ledger(&acme, Hour(first), Hour(last)).await.expect("read");
+        let mut found = Vec::new();
+        loop {
+            let page = history.next().await.expect("read");
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.into_iter().map(|(hour, content)| (hour.0, content)));
+        }
+        assert_eq!(history.is_whole, found.len() != 8, "until something is forgotten");
+        (history.since, history.segments.len(), found)
+    };
+    let begun = read(-100, 100).await;
+    assert!(begun.0 > 0 && begun.2.is_empty(), "{begun:?}");
+    let epoch = catalog.acquire_lease(LEASE, "ledger").await.expect("taken");
+    let segment = sealed_segment(catalog, 3).await;
+    let hours = |content: &str| {
+        let hour = |hour| LedgerHour { tenant: acme.clone(), hour: Hour(hour), content: content.to_owned() };
+        let of_other = LedgerHour { tenant: tenant("other"), ..hour(5) };
+        (-10..10).map(hour).chain([of_other]).collect::<Vec<_>>()
+    };
+    let consuming = Swap { consume: vec![segment], ledger: hours("a"), ..swap(epoch, 100) };
+    catalog.swap(&consuming).await.expect("swapped");
+    let again = Swap { ledger: hours("b"), ..consuming.clone() };
+    assert!(matches!(catalog.swap(&again).await, Err(CatalogError::InputGone(_))));
+    let (since, segments, found) = read(-3, 7).await;
+    assert_eq!((since, segments), (begun.0, begun.1));
+    assert_eq!(found, (-3..=7).map(|hour| (hour, "a".to_owned())).collect::<Vec<_>>());
+    assert_eq!(read(-100, 100).await.2.len(), 20);
+    assert_eq!(catalog.ledger_hour(&acme, Hour(9)).await.expect("read").as_deref(), Some("a"));
+    assert_eq!(catalog.ledger_hour(&acme, Hour(10)).await.expect("read"), None);
+    let sequence = catalog.sequence().await.expect("read");
+    catalog.forget_ledger(Hour(-10)).await.expect("nothing to forget");
+    assert_eq!(catalog.sequence().await.expect("read"), sequence, "nothing was written");
+    catalog.forget_ledger(Hour(2)).await.expect("forgotten");
+    let (since, _, found) = read(-100, 100).await;
+    assert_eq!((since, found.len()), (Hour(2).start_unix_nano(), 8));
 }
 
 /// Segments go through their life in order and in no other.
@@ -318,4 +364,19 @@ async fn other_contents_are_refused_with_a_sentence() {
     assert!(matches!(Catalog::open(&garbage).await, Err(CatalogError::Corrupt { .. })));
     let missing = folder.path().join("none/catalog.sqlite");
     assert!(matches!(Catalog::open(&missing).await, Err(CatalogError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn the_ledger_conforms_and_is_added_to_older_catalogs() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let catalog = fresh(folder.path()).await;
+    conforms_ledger(&catalog).await;
+    let mut write = catalog.begin_write().await.expect("begun");
+    write.run(sqlx::query("DROP TABLE ledger")).await.expect("ran");
+    write.run(sqlx::query("DELETE FROM settings")).await.expect("ran");
+    write.commit().await.expect("committed");
+    catalog.close().await;
+    let catalog = fresh(folder.path()).await;
+    let mut history = catalog.ledger(&tenant("acme"), Hour(-100), Hour(100)).await.expect("read");
+    assert!(history.since > 0 && !history.is_whole && history.next().await.expect("read").is_empty());
 }

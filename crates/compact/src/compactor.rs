@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalog::{Catalog, CatalogError, LiveFile, NewFile, Segment, Swap, SwapId};
+use catalog::{Catalog, CatalogError, LedgerHour, LiveFile, NewFile, Segment, Swap, SwapId};
+use journal::{HourLedgers, Ledger};
 use model::{LeaseEpoch, SegmentId, SequenceNumber};
 use store::{Layout, ParquetSettings, StoreError, fault, remove_durable};
 use tokio::runtime::Handle;
@@ -49,6 +50,8 @@ struct Change {
     remove: Vec<LiveFile>,
     consume: Vec<SegmentId>,
     quarantine: Vec<(SegmentId, String)>,
+    /// What the receipts of the consumed segments say.
+    receipts: HourLedgers,
 }
 
 /// Compacts one data folder.
@@ -266,11 +269,11 @@ impl Compactor {
     async fn flush(&mut self, chosen: Vec<Segment>) -> Result<(), CompactError> {
         let began = Instant::now();
         let (layout, catalog, settings) = (self.layout.clone(), self.catalog.clone(), self.settings.clone());
-        let clamp = PartitionClamp::of(&self.limits);
+        let (clamp, ledger) = (PartitionClamp::of(&self.limits), self.limits.ledger);
         let runtime = Handle::current();
         let flushed = blocking(move || {
             let mut draw = |count| Ok(runtime.block_on(catalog.draw_file_ids(count))?);
-            flush_segments(&layout, &chosen, clamp, &settings, &mut draw)
+            flush_segments(&layout, &chosen, clamp, &settings, &ledger, &mut draw)
         })
         .await?;
         self.note_flushed(&flushed);
@@ -287,6 +290,7 @@ impl Compactor {
             add: flushed.outputs,
             consume: flushed.consumed,
             quarantine: flushed.damaged,
+            receipts: flushed.ledger,
             ..Change::default()
         })
         .await?;
@@ -303,6 +307,24 @@ impl Compactor {
             self.refresh_quarantined().await?;
         }
         Ok(())
+    }
+
+    /// The ledger's history of some hours with these receipts added to it. Whoever has the lease is its one writer, so
+    /// it is what it was read as when the swap commits.
+    async fn ledger_with(&self, added: &HourLedgers) -> Result<Vec<LedgerHour>, CompactError> {
+        let mut hours = Vec::new();
+        for ((tenant, hour), receipts) in &added.0 {
+            let content = self.catalog.ledger_hour(tenant, *hour).await?;
+            let mut ledger = content.map_or_else(Ledger::default, |content| {
+                Ledger::parse(*hour, &content).unwrap_or_else(|| {
+                    tracing::error!(%tenant, hour = hour.0, "the ledger of an hour cannot be read and begins anew");
+                    Ledger::default()
+                })
+            });
+            ledger.merge(receipts, &self.limits.ledger);
+            hours.push(LedgerHour { tenant: tenant.clone(), hour: *hour, content: ledger.content(*hour) });
+        }
+        Ok(hours)
     }
 
     /// Reports what could not be read, each once.
@@ -331,7 +353,7 @@ impl Compactor {
 
     /// Steps 2 to 4 of a swap, whose outputs are durable.
     async fn commit(&mut self, change: Change) -> Result<(), CompactError> {
-        let swap = Swap {
+        let mut swap = Swap {
             lease_name: LEASE.into(),
             epoch: self.epoch,
             counter: self.counter,
@@ -339,6 +361,7 @@ impl Compactor {
             remove: change.remove.iter().map(|file| file.id).collect(),
             consume: change.consume,
             quarantine: change.quarantine,
+            ledger: Vec::new(),
             now: self.catalog.now(),
         };
         self.counter += 1;
@@ -346,6 +369,7 @@ impl Compactor {
         let (layout, written) = (self.layout.clone(), manifest.clone());
         self.unsettled = Some(Unsettled::Uncommitted(manifest.clone()));
         blocking(move || swap::write_manifest(&layout, &written)).await?;
+        swap.ledger = self.ledger_with(&change.receipts).await?;
         self.unsettled = Some(Unsettled::Unknown(manifest.clone()));
         let committed = self.catalog.swap(&swap).await;
         if committed.is_ok() {

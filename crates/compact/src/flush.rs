@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use catalog::{NewFile, Segment};
+use journal::{HourLedgers, LedgerLimits};
 use model::{FileId, Partition, SegmentId, Table, TenantId};
 use store::{Layout, ParquetSettings};
 
@@ -25,6 +26,8 @@ pub(crate) struct Flushed {
     pub damaged: Vec<(SegmentId, String)>,
     /// Segments that could not be read at all, and why: they stay live.
     pub blocked: Vec<(SegmentId, String)>,
+    /// What the receipts of the consumed segments say.
+    pub ledger: HourLedgers,
 }
 
 impl Flushed {
@@ -49,14 +52,16 @@ pub(crate) fn flush_segments(
     segments: &[Segment],
     clamp: PartitionClamp,
     settings: &ParquetSettings,
+    ledger: &LedgerLimits,
     draw: DrawFiles<'_>,
 ) -> Result<Flushed, CompactError> {
     let mut flushed = Flushed::default();
     let mut rows = RowsByTable::new();
     for segment in segments {
-        match read_segment(layout, segment, &mut rows) {
-            Ok(damaged) => {
+        match read_segment(layout, segment, ledger, &mut rows) {
+            Ok((damaged, receipts)) => {
                 flushed.consumed.push(segment.id);
+                flushed.ledger.merge(&receipts, ledger);
                 if !damaged.is_empty() {
                     flushed.damaged.push((segment.id, summary(&damaged)));
                 }

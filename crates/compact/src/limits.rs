@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use journal::LedgerLimits;
 use model::{Signal, Table};
 
 /// How long records of each signal are kept, by their time.
@@ -61,6 +62,10 @@ pub struct CompactLimits {
     pub disk_reserve_bytes: u64,
     /// How long consumed segments and replaced files are kept: longer than the digest window and than any query.
     pub grace: Duration,
+    /// How much the ledger tells apart; what query tells apart, too.
+    pub ledger: LedgerLimits,
+    /// How long the ledger's history is kept.
+    pub ledger_keep: Duration,
     /// How often the catalog is asked for work.
     pub poll: Duration,
     /// How often what is past its grace is looked for.
@@ -85,6 +90,8 @@ impl Default for CompactLimits {
             merge_files_max: 64,
             disk_reserve_bytes: 256 * 1024 * 1024,
             grace: Duration::from_secs(15 * 60),
+            ledger: LedgerLimits::default(),
+            ledger_keep: Duration::from_secs(14 * 24 * 3600),
             poll: Duration::from_millis(200),
             reap_interval: Duration::from_secs(60),
             prune_interval: Duration::from_secs(600),

@@ -163,6 +163,7 @@ mod tests {
             remove: vec![FileId(1)],
             consume: vec![SegmentId(9)],
             quarantine: vec![(SegmentId(9), "torn".into())],
+            ledger: vec![],
             now: 5,
         };
         let manifest = Manifest::of(&swap, &[LiveFile { id: FileId(1), ..file.clone() }]);

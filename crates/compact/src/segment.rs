@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::Segment;
-use journal::{End, JournalError, SegmentReader};
+use journal::{End, HourLedgers, JournalError, LedgerLimits, SegmentReader};
 use model::{Table, TenantId};
 use store::Layout;
 
@@ -15,16 +15,19 @@ pub(crate) type RowsByTable = BTreeMap<(TenantId, Table), Vec<RowPart>>;
 /// What was found wrong with a segment, each once.
 pub(crate) type Damaged = Vec<String>;
 
-/// Adds the rows of a sealed segment; what is damaged is left out and named.
+/// Adds the rows of a sealed segment; what is damaged is left out and named. Gives what its receipts say, too.
 ///
 /// # Errors
 /// The file cannot be read at all. Nothing of it counts then.
 pub(crate) fn read_segment(
     layout: &Layout,
     segment: &Segment,
+    ledger: &LedgerLimits,
     rows: &mut RowsByTable,
-) -> Result<Damaged, JournalError> {
+) -> Result<(Damaged, HourLedgers), JournalError> {
     let reader = SegmentReader::open(&layout.segment_path(segment.id))?;
+    // Receipts that cannot be read are those of commits that cannot, and are named with them.
+    let (receipts, _) = HourLedgers::of_sealed(&reader, segment.length, ledger)?;
     let mut found: Vec<(TenantId, Table, RowPart)> = Vec::new();
     let mut damaged = Damaged::new();
     let mut commits = reader.read_from(reader.start(), End::Sealed(segment.length))?;
@@ -49,7 +52,7 @@ pub(crate) fn read_segment(
     for (tenant, table, part) in found {
         rows.entry((tenant, table)).or_default().push(part);
     }
-    Ok(damaged)
+    Ok((damaged, receipts))
 }
 
 /// Whether a segment that is not sealed holds a commit. One that cannot be read is taken to hold one.

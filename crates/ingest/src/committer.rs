@@ -24,6 +24,7 @@ use tokio::sync::mpsc;
 use crate::counters::Refusal;
 use crate::export::{ExportError, ExportResponse, Job, Message, Shared};
 use crate::group::{Group, Placed, receipt};
+use crate::resends::Resends;
 
 /// Buffers kept for tenants; beyond it all are given back.
 const BUFFERS_MAX: usize = 64;
@@ -51,6 +52,7 @@ pub(crate) struct Committer {
     /// The hour that series have been written for.
     hour: i64,
     flush_done: u64,
+    resends: Resends,
 }
 
 /// What became of a request that was to be placed.
@@ -83,6 +85,7 @@ impl Committer {
             warned: HashMap::new(),
             hour: 0,
             flush_done: 0,
+            resends: Resends::default(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Committer {
                 self.queue.close();
             }
         }
+        self.note_resends();
         self.journal
     }
 
@@ -162,6 +166,7 @@ impl Committer {
     /// Puts a request into the group, or answers it.
     fn place(&mut self, job: Job, group: &mut Group, now: i64) -> Place {
         if let Some(stored) = self.journal.receipt(&job.digest, now) {
+            self.resends.add(&job.tenant, job.signal, &stored, now);
             self.answer_resend(job, stored);
             return Place::Done;
         }
@@ -217,7 +222,9 @@ impl Committer {
             }
             parts.extend(batches.into_iter().map(|(table, batch)| Part { tenant: tenant.clone(), table, batch }));
         }
-        Ok(CommitDraft { arrival_unix_nano: now, parts, receipts: group.receipts() })
+        let mut receipts = group.receipts();
+        receipts.extend(self.resends.receipts());
+        Ok(CommitDraft { arrival_unix_nano: now, parts, receipts })
     }
 
     /// Makes a group durable and answers it.
@@ -236,6 +243,7 @@ impl Committer {
                 counters.commit_requests += group.len() as u64;
                 counters.append_nanos += append_nanos;
                 drop(counters);
+                self.resends.clear();
                 self.shared.journal_failing.store(false, Ordering::Relaxed);
                 self.answer_stored(group.into_placed());
             }
@@ -345,9 +353,13 @@ impl Committer {
         if self.shared.journal_failing.load(Ordering::Relaxed) && self.journal.mend(now).is_ok() {
             self.shared.journal_failing.store(false, Ordering::Relaxed);
         }
+        if self.resends.is_due(now) {
+            self.note_resends();
+        }
         let flush_wanted = self.shared.flush_wanted.load(Ordering::Relaxed);
         let is_asked = flush_wanted > self.flush_done;
         if is_asked || self.journal.needs_seal(now) {
+            self.note_resends();
             // A new segment has to hold the series of its points itself.
             self.forget_series();
             match self.journal.seal(now) {
@@ -362,6 +374,22 @@ impl Committer {
         counters.digest_entries = status.window.entries as u64;
         counters.digest_reach_seconds = (status.window.reach_nanos / 1_000_000_000).max(0) as u64;
         counters.digest_bound_by_entries = status.window.bound == WindowBound::Entries;
+    }
+
+    /// Makes the counts of resends durable that no commit has taken with it.
+    fn note_resends(&mut self) {
+        if self.resends.is_empty() {
+            return;
+        }
+        let now = self.catalog.now();
+        let draft = CommitDraft { arrival_unix_nano: now, parts: Vec::new(), receipts: self.resends.receipts() };
+        match self.journal.append(&draft, now) {
+            Ok(()) => self.resends.clear(),
+            Err(error) => {
+                self.resends.put_off(now);
+                self.note_failure(&error);
+            }
+        }
     }
 
     fn report_flush(&mut self, request: u64) {
@@ -404,7 +432,7 @@ fn is_refused(received: u32, stored: u32) -> bool {
 /// so that clients that look at the status alone notice.
 fn outcome(received: u32, stored: u32, response: Vec<u8>) -> Result<ExportResponse, ExportError> {
     match is_refused(received, stored) {
-        true => Err(ExportError::Invalid { message: String::from_utf8_lossy(&response).into_owned() }),
+        true => Err(ExportError::Rejected { message: String::from_utf8_lossy(&response).into_owned() }),
         false => Ok(ExportResponse { body: response.into() }),
     }
 }

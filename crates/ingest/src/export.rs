@@ -29,12 +29,12 @@ pub enum ExportError {
         retry_after: Duration,
     },
     /// It cannot be made durable now; send again later.
-    #[error("{reason}")]
+    #[error("{}", .reason.message())]
     Unavailable {
         /// When to send again.
         retry_after: Duration,
-        /// Why, in words for the developer of a client.
-        reason: String,
+        /// Why.
+        reason: Refusal,
     },
     /// A tenant or a service of it sends more than it may; send again later.
     #[error("{message}")]
@@ -48,6 +48,12 @@ pub enum ExportError {
     #[error("{message}")]
     Invalid {
         /// What is wrong with it.
+        message: String,
+    },
+    /// None of its records could be stored. Sending it again is useless.
+    #[error("{message}")]
+    Rejected {
+        /// The reasons, with counts.
         message: String,
     },
     /// It is more than one request may be. Sending it again is useless.
@@ -144,7 +150,7 @@ impl Shared {
         let retry_after = self.limits.retry_after;
         match refusal {
             Refusal::Overloaded => ExportError::Overloaded { retry_after },
-            _ => ExportError::Unavailable { retry_after, reason: refusal.message().to_owned() },
+            _ => ExportError::Unavailable { retry_after, reason: refusal },
         }
     }
 

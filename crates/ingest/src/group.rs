@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use journal::{Digest, Receipt, Rejection};
-use otlp::Appended;
+use journal::{Digest, Receipt, Rejection, SampledRejection, ServiceCounts};
+use otlp::{Appended, ServiceTally};
 
 use crate::export::Job;
 
@@ -60,7 +60,8 @@ impl Group {
 
     /// What the commit says about its requests. One without a record leaves no trace.
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
-        self.placed.iter().map(|placed| &placed.receipt).filter(|receipt| receipt.received > 0).cloned().collect()
+        let noted = self.placed.iter().filter(|placed| placed.receipt.received > 0);
+        noted.map(|placed| with_resends(&placed.receipt, placed.followers.len() as u32)).collect()
     }
 
     pub(crate) fn into_placed(self) -> Vec<Placed> {
@@ -70,6 +71,31 @@ impl Group {
     /// All requests, resends behind what they are resends of.
     pub(crate) fn into_jobs(self) -> Vec<Job> {
         self.placed.into_iter().flat_map(|placed| std::iter::once(placed.job).chain(placed.followers)).collect()
+    }
+}
+
+/// A receipt that says how many records came again.
+fn with_resends(receipt: &Receipt, resends: u32) -> Receipt {
+    let mut receipt = receipt.clone();
+    for counts in &mut receipt.services {
+        counts.duplicate = counts.received.saturating_mul(resends);
+    }
+    receipt
+}
+
+/// What became of a service's records.
+fn service_counts(tally: &ServiceTally) -> ServiceCounts {
+    let rejected = tally.rejected.iter().map(|rejected| SampledRejection {
+        reason: rejected.reason.name().to_owned(),
+        count: rejected.count,
+        sample: rejected.sample.clone(),
+    });
+    ServiceCounts {
+        service: tally.service.as_str().into(),
+        received: tally.received,
+        stored: tally.stored(),
+        duplicate: 0,
+        rejected: rejected.collect(),
     }
 }
 
@@ -89,5 +115,6 @@ pub(crate) fn receipt(job: &Job, appended: &Appended, response: Vec<u8>) -> Rece
             .map(|(reason, count)| Rejection { reason: reason.name().to_owned(), count: *count })
             .collect(),
         rows: appended.rows.clone(),
+        services: appended.services.iter().map(service_counts).collect(),
     }
 }

@@ -20,6 +20,7 @@ mod export;
 mod group;
 mod limits;
 mod rates;
+mod resends;
 mod watch;
 
 #[cfg(test)]

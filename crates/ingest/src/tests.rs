@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::{Catalog, SegmentState};
-use journal::{Digest, End, Journal, JournalLimits, SegmentReader, segment_path};
+use journal::{
+    Digest, End, HourLedgers, Journal, JournalLimits, LedgerLimits, SegmentReader, SlotCounts, segment_path,
+};
 use model::{Signal, TenantId};
 use otlp::Encoding;
 use store::fault;
@@ -113,6 +115,26 @@ impl Fixture {
             assert_eq!(commits.damage(), []);
         }
         rows
+    }
+
+    /// What the receipts of all live segments say, services and slots together.
+    fn counted(&self) -> SlotCounts {
+        let mut ledgers = HourLedgers::default();
+        for segment in self.runtime.block_on(self.catalog.segments()).expect("segments") {
+            let reader = SegmentReader::open(&segment_path(&self.journal_folder(), segment.id)).expect("opens");
+            for commit in reader.read_from(reader.start(), End::Abandoned).expect("reads") {
+                let commit = commit.expect("valid");
+                ledgers.add(commit.arrival_unix_nano(), &commit.receipts(), &LedgerLimits::default());
+            }
+        }
+        let mut sum = SlotCounts::default();
+        let entries = ledgers.0.values().flat_map(|ledger| ledger.iter().map(|(_, _, entry)| entry));
+        for counts in entries.flat_map(|entry| entry.slots.values()) {
+            sum.received += counts.received;
+            sum.stored += counts.stored;
+            sum.duplicate += counts.duplicate;
+        }
+        sum
     }
 
     fn wait_until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
@@ -279,6 +301,23 @@ fn partial_success_is_exact_and_resends_hear_it_again() {
     assert_eq!(counters.rejected.values().sum::<u64>(), 1);
     assert_eq!(fixture.rows(), 1);
     fixture.runtime.block_on(running.drain());
+}
+
+/// Three times the same: one behind the other in a commit, and once when it was long stored.
+#[test]
+fn receipts_say_what_came_again() {
+    let fixture = Fixture::new();
+    let (one, two) = (logs(TIME, &["a", "b"]), logs(TIME, &["c"]));
+    let done = fixture.commit(fixture.journal(), IngestLimits::default(), &[&one, &one, &two]);
+    assert_eq!(fixture.counted(), SlotCounts { received: 5, stored: 3, duplicate: 2 });
+    let done = fixture.commit(done.journal, IngestLimits::default(), &[&one]);
+    assert_eq!(done.answers, vec![success()]);
+    assert_eq!(fixture.counted(), SlotCounts { received: 7, stored: 3, duplicate: 4 });
+    // After a start the window knows whose records they are, from the receipts.
+    drop(done.journal);
+    let done = fixture.commit(fixture.journal(), IngestLimits::default(), &[&two, &one]);
+    drop(done);
+    assert_eq!(fixture.counted(), SlotCounts { received: 10, stored: 3, duplicate: 7 });
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub struct JournalLimits {
     pub commit_bytes_max: usize,
     /// How long a resend is recognised.
     pub digest_window_seconds: u64,
-    /// How many requests are recognised at most, if that is shorter. Some 100 bytes of memory each.
+    /// How many requests are recognised at most, if that is shorter. Some 120 bytes of memory each.
     pub digest_entries_max: usize,
 }
 
@@ -205,8 +205,8 @@ impl Journal {
     pub(crate) fn remember(&mut self, arrival: i64, receipts: &[Receipt]) {
         for receipt in receipts {
             if let Some(digest) = receipt.digest {
-                let (received, stored) = (receipt.received, receipt.stored);
-                let stored = StoredReceipt { response: receipt.response.clone(), received, stored };
+                let (received, stored, owners) = (receipt.received, receipt.stored, receipt.owners());
+                let stored = StoredReceipt { response: receipt.response.clone(), received, stored, owners };
                 self.window.insert(digest, arrival, stored);
             }
         }

@@ -11,12 +11,13 @@
 //! new file (I12). Readers never repair.
 //!
 //! Layout of the code: [`Journal`] writes, [`SegmentReader`] reads; the formats are documented where they are written:
-//! `segment` (header block), `record` (commit header), `part` (rows), `receipt`, `footer`.
+//! `segment` (header block), `record` (commit header), `part` (rows), `receipt`, `footer`. [`Ledger`] adds receipts up.
 
 mod active;
 mod error;
 mod footer;
 mod journal;
+mod ledger;
 mod part;
 mod reader;
 mod receipt;
@@ -32,9 +33,12 @@ mod tests;
 
 pub use error::JournalError;
 pub use journal::{CommitDraft, Journal, JournalLimits, JournalStatus};
+pub use ledger::{
+    HourLedgers, Ledger, LedgerLimits, LedgerSample, ReasonLedger, SLOT_NANOS, ServiceLedger, SlotCounts,
+};
 pub use part::{EncodedPart, Part};
 pub use reader::{Commit, Commits, Damage, End, READ_BYTES, SegmentReader};
-pub use receipt::{Digest, Receipt, Rejection, StoredReceipt};
+pub use receipt::{Digest, Owners, Receipt, Rejection, SampledRejection, ServiceCounts, StoredReceipt};
 pub use recovery::RecoveryReport;
 pub use segment::{SEGMENT_FORMAT, segment_id, segment_path};
 pub use survey::{SegmentSurvey, survey};

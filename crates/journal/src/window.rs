@@ -3,10 +3,13 @@
 //! Invariants: bounded in time, entries and response bytes, whichever is reached first; the oldest goes first.
 //! Time is counted by a clock that never runs backwards, so that a jump back extends no digest.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
-use crate::receipt::{Digest, StoredReceipt};
+use schema::OTHER_SERVICES;
+
+use crate::receipt::{Digest, Owners, StoredReceipt};
 
 /// Response bytes the window keeps at most. Nearly all responses are empty; partial successes are up to 4 KiB.
 const RESPONSE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -32,8 +35,52 @@ struct Entry {
     response: Option<Box<[u8]>>,
     received: u32,
     stored: u32,
+    owners: Owners,
     /// How often the digest was inserted: only the last one's end ends it.
     inserts: u32,
+}
+
+/// Names of services that entries share.
+const NAMES_MAX: usize = 16 * 1024;
+
+/// Names of services, each once however many requests name it.
+#[derive(Debug, Default)]
+struct Names {
+    known: HashSet<Arc<str>>,
+    /// Names that were one too many since unused ones were last looked for.
+    refused: usize,
+}
+
+impl Names {
+    /// The name as it is shared; of one too many, what stands for the rest.
+    fn shared(&mut self, name: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= NAMES_MAX {
+            self.refused += 1;
+            if self.refused.is_multiple_of(NAMES_MAX) {
+                self.known.retain(|name| Arc::strong_count(name) > 1);
+            }
+            let others = self.known.get(OTHER_SERVICES).cloned();
+            return others.unwrap_or_else(|| {
+                let others: Arc<str> = OTHER_SERVICES.into();
+                self.known.insert(Arc::clone(&others));
+                others
+            });
+        }
+        self.known.insert(Arc::clone(name));
+        Arc::clone(name)
+    }
+
+    fn share(&mut self, owners: Owners) -> Owners {
+        match owners {
+            Owners::One(name) => Owners::One(self.shared(&name)),
+            Owners::Several(shares) => {
+                Owners::Several(shares.iter().map(|(name, count)| (self.shared(name), *count)).collect())
+            }
+        }
+    }
 }
 
 /// What bounds the window at the moment.
@@ -65,6 +112,7 @@ pub(crate) struct DigestWindow {
     /// Digests by age, oldest first, with the clock's reading when they came.
     order: VecDeque<(i64, Digest)>,
     response_bytes: usize,
+    names: Names,
     /// Never runs backwards; jumps of the wall clock forward make it run ahead, which only shortens the window.
     clock: i64,
     /// Wall time when `clock` was last moved.
@@ -80,6 +128,7 @@ impl DigestWindow {
             entries: HashMap::default(),
             order: VecDeque::new(),
             response_bytes: 0,
+            names: Names::default(),
             clock: now,
             wall: now,
             bound: WindowBound::Time,
@@ -112,7 +161,8 @@ impl DigestWindow {
             self.response_bytes -= entry.response.as_ref().map_or(0, |response| response.len());
             entry.inserts
         });
-        let entry = Entry { response, received: stored.received, stored: stored.stored, inserts: inserts + 1 };
+        let owners = self.names.share(stored.owners);
+        let entry = Entry { response, received: stored.received, stored: stored.stored, owners, inserts: inserts + 1 };
         self.entries.insert(digest, entry);
         while self.order.len() > self.entries_max || self.response_bytes > RESPONSE_BYTES_MAX {
             self.pop();
@@ -135,7 +185,7 @@ impl DigestWindow {
     pub(crate) fn get(&self, digest: &Digest) -> Option<StoredReceipt> {
         let entry = self.entries.get(digest)?;
         let response = entry.response.as_ref().map(|response| response.to_vec()).unwrap_or_default();
-        Some(StoredReceipt { response, received: entry.received, stored: entry.stored })
+        Some(StoredReceipt { response, received: entry.received, stored: entry.stored, owners: entry.owners.clone() })
     }
 
     pub(crate) fn status(&self) -> WindowStatus {
@@ -153,7 +203,7 @@ mod tests {
     }
 
     fn stored(response: &[u8]) -> StoredReceipt {
-        StoredReceipt { response: response.to_vec(), received: 1, stored: 1 }
+        StoredReceipt { response: response.to_vec(), received: 1, stored: 1, owners: Owners::One("cart".into()) }
     }
 
     #[test]
@@ -208,5 +258,25 @@ mod tests {
         window.advance(150);
         assert_eq!(window.get(&digest(1)), None);
         assert_eq!(window.response_bytes, 0);
+    }
+
+    #[test]
+    fn names_of_services_are_shared_and_bounded() {
+        let mut window = DigestWindow::new(100, 10, 0);
+        for number in 0..5 {
+            window.insert(digest(number), 0, stored(b""));
+        }
+        assert_eq!(window.names.known.len(), 1);
+        let of = |name: String| StoredReceipt { owners: Owners::One(name.into()), ..stored(b"") };
+        for number in 0..3 * NAMES_MAX {
+            window.insert(digest((number % 200) as u8), 0, of(format!("service {number}")));
+        }
+        assert!(window.names.known.len() <= NAMES_MAX + 1);
+        window.insert(digest(250), 0, of("one more".to_owned()));
+        let owners = window.get(&digest(250)).expect("inside").owners;
+        assert!(
+            matches!(&owners, Owners::One(name) if **name == *"one more" || **name == *OTHER_SERVICES),
+            "{owners:?}"
+        );
     }
 }

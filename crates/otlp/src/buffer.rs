@@ -12,6 +12,8 @@ use crate::logs::LogTable;
 use crate::metrics::MetricTables;
 use crate::notes::{Notes, RejectReason, Warning};
 use crate::origin::Origin;
+use crate::sample::SampleRate;
+use crate::tally::ServiceTally;
 use crate::traces::SpanTable;
 use crate::{DecodeError, DecodeLimits, Encoding, Stop};
 
@@ -28,6 +30,8 @@ pub struct Appended {
     pub stored: u32,
     /// Those that did not, by reason.
     pub rejected: Vec<(RejectReason, u32)>,
+    /// The same by service, with samples of what was rejected.
+    pub services: Vec<ServiceTally>,
     /// What was put right or cut in those that were stored.
     pub warnings: Vec<Warning>,
     /// Whether some record carries a time of its own: without one, requests alike need not be resends.
@@ -63,6 +67,7 @@ pub struct TenantBuffer {
     metrics: MetricTables,
     /// Bytes of the requests appended since the last freeze.
     bytes: usize,
+    sample_rate: SampleRate,
 }
 
 impl TenantBuffer {
@@ -75,6 +80,7 @@ impl TenantBuffer {
             logs: LogTable::default(),
             metrics: MetricTables::default(),
             bytes: 0,
+            sample_rate: SampleRate::new(limits.samples_per_second_max),
         }
     }
 
@@ -101,7 +107,8 @@ impl TenantBuffer {
         self.mark(signal);
         match self.walk(signal, encoding, body, &mut notes) {
             Ok(()) => {
-                let appended = self.appended(signal, &notes);
+                notes.tally.thin(|service, reason| self.sample_rate.admits(signal, service, reason, arrival_unix_nano));
+                let appended = self.appended(signal, &mut notes);
                 if appended.stored > 0 {
                     self.bytes += body.len();
                 } else {
@@ -166,7 +173,7 @@ impl TenantBuffer {
         }
     }
 
-    fn appended(&self, signal: Signal, notes: &Notes) -> Appended {
+    fn appended(&self, signal: Signal, notes: &mut Notes) -> Appended {
         let mut rows = match signal {
             Signal::Traces => vec![(Table::Spans, self.spans.since_mark())],
             Signal::Logs => vec![(Table::Logs, self.logs.since_mark())],
@@ -179,6 +186,7 @@ impl TenantBuffer {
             received: notes.received,
             stored: notes.received - rejected.iter().map(|(_, count)| count).sum::<u32>(),
             rejected,
+            services: notes.tally.take(),
             warnings: notes.warnings(),
             has_own_time: notes.has_own_time,
             rows,

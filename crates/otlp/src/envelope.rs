@@ -57,6 +57,7 @@ fn walk_resource<R: Records>(
     origin: &mut Origin,
     notes: &mut Notes,
 ) -> Result<(), Stop> {
+    notes.begin_resource();
     let mut parts = Parts::default();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {
@@ -76,6 +77,7 @@ fn walk_resource<R: Records>(
         }
     }
     records.end_resource(origin);
+    notes.end_resource(origin.service_name());
     Ok(())
 }
 
@@ -136,6 +138,7 @@ fn json_resource_level<R: Records>(
     notes: &mut Notes,
 ) -> Result<(), Stop> {
     origin.begin_resource();
+    notes.begin_resource();
     records.begin_resource();
     let mut later = None;
     let shape = json.object(|json, key| match key {
@@ -159,6 +162,7 @@ fn json_resource_level<R: Records>(
         json.revisit(position, |json| json_scopes(json, records, origin, notes))?;
     }
     records.end_resource(origin);
+    notes.end_resource(origin.service_name());
     Ok(())
 }
 

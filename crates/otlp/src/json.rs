@@ -72,6 +72,11 @@ impl<'a> Json<'a> {
         Position(self.at)
     }
 
+    /// What was read since an earlier position.
+    pub fn since(&self, position: Position) -> &'a [u8] {
+        self.bytes.get(position.0..self.at).unwrap_or_default()
+    }
+
     /// Reads what stands at an earlier position, and returns.
     pub fn revisit<T>(
         &mut self,

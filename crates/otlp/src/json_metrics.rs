@@ -96,11 +96,17 @@ fn metric_data(
     tables.begin_points(kind, origin, notes);
     if let Some(position) = points {
         let shape = json.revisit(position, |json| {
-            json.array(|json| match kind {
-                MetricKind::Gauge | MetricKind::Sum => number_point(json, tables, notes),
-                MetricKind::Histogram => histogram_point(json, tables, notes),
-                MetricKind::ExponentialHistogram => exp_histogram_point(json, tables, notes),
-                MetricKind::Summary => summary_point(json, tables, notes),
+            json.array(|json| {
+                let start = json.position();
+                match kind {
+                    MetricKind::Gauge | MetricKind::Sum => number_point(json, tables, notes)?,
+                    MetricKind::Histogram => histogram_point(json, tables, notes)?,
+                    MetricKind::ExponentialHistogram => exp_histogram_point(json, tables, notes)?,
+                    MetricKind::Summary => summary_point(json, tables, notes)?,
+                }
+                let head = &tables.head;
+                notes.sample(|sample| sample.data_point(head, kind, |sample| sample.json(json.since(start))));
+                Ok(())
             })
         })?;
         if shape == Shape::Other {

@@ -37,12 +37,16 @@ mod pb_traces;
 mod points;
 mod promotion;
 mod response;
+mod sample;
+mod sample_shapes;
+mod tally;
 mod traces;
 mod wire;
 
 pub use buffer::{Appended, TenantBuffer};
 pub use notes::{RejectReason, Warning};
 pub use response::{response_body, status_body};
+pub use tally::{Rejected, ServiceTally};
 
 /// How a request is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +68,10 @@ pub struct DecodeLimits {
     pub records_max: usize,
     /// Series remembered as written to the current segment; beyond it they are written again.
     pub series_seen_max: usize,
+    /// Bytes of the sample of a rejected record; 0 keeps none.
+    pub sample_bytes_max: usize,
+    /// Samples a second of one service, signal and reason.
+    pub samples_per_second_max: u32,
 }
 
 impl Default for DecodeLimits {
@@ -73,6 +81,8 @@ impl Default for DecodeLimits {
             value_bytes_max: 16 << 20,
             records_max: 4_000_000,
             series_seen_max: 1_000_000,
+            sample_bytes_max: 1024,
+            samples_per_second_max: 3,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::json::Json;
 use crate::notes::{Id, Notes};
 use crate::origin::{Origin, OriginColumns};
 use crate::promotion::RecordAttributes;
+use crate::sample_shapes::LOG_RECORD;
 
 /// The numbers of a log record, gathered until it ends.
 #[derive(Default)]
@@ -183,11 +184,16 @@ impl Records for LogTable {
     }
 
     fn read_protobuf(&mut self, message: &[u8], _origin: &Origin, notes: &mut Notes) -> Result<(), Stop> {
-        crate::pb_logs::log_record(message, self, notes)
+        crate::pb_logs::log_record(message, self, notes)?;
+        notes.sample(|sample| sample.protobuf(message, LOG_RECORD));
+        Ok(())
     }
 
     fn read_json(&mut self, json: &mut Json<'_>, _origin: &Origin, notes: &mut Notes) -> Result<(), Stop> {
-        crate::json_logs::log_record(json, self, notes)
+        let start = json.position();
+        crate::json_logs::log_record(json, self, notes)?;
+        notes.sample(|sample| sample.json(json.since(start)));
+        Ok(())
     }
 
     fn end_scope(&mut self, origin: &Origin) {

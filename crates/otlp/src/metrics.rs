@@ -37,7 +37,7 @@ pub(crate) enum MetricKind {
 
 impl MetricKind {
     /// What the `type` column says.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             MetricKind::Gauge => "gauge",
             MetricKind::Sum => "sum",
@@ -549,7 +549,11 @@ impl Records for MetricTables {
     }
 
     fn read_json(&mut self, json: &mut Json<'_>, origin: &Origin, notes: &mut Notes) -> Result<(), Stop> {
-        crate::json_metrics::metric(json, self, origin, notes)
+        let start = json.position();
+        crate::json_metrics::metric(json, self, origin, notes)?;
+        // Points that were rejected have been sampled; what is left is something that is no metric.
+        notes.sample(|sample| sample.json(json.since(start)));
+        Ok(())
     }
 
     fn end_scope(&mut self, origin: &Origin) {

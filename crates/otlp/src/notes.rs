@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use model::attributes::write_string;
 
+use crate::sample::SampleText;
+use crate::tally::Tally;
 use crate::{DecodeLimits, Stop};
 
 /// Why a record was rejected. The rest of its request is stored.
@@ -65,6 +67,11 @@ impl RejectReason {
             RejectReason::BucketsMismatch => "buckets_mismatch",
             RejectReason::BoundsNotIncreasing => "bounds_not_increasing",
         }
+    }
+
+    /// The reason of this name.
+    pub fn named(name: &str) -> Option<RejectReason> {
+        RejectReason::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
     /// A clause for people: "3 records: …".
@@ -162,8 +169,12 @@ pub(crate) struct Notes {
     reject: Option<RejectReason>,
     /// Why every record of the metric being read will be rejected.
     pub reject_all: Option<RejectReason>,
+    /// Why the record read last was rejected, until a sample of it was asked for.
+    just_rejected: Option<RejectReason>,
     pub received: u32,
     pub rejected: [u32; RejectReason::ALL.len()],
+    /// The same by service.
+    pub tally: Tally,
     /// Whether some record carries a time of its own.
     pub has_own_time: bool,
     warnings: u32,
@@ -177,8 +188,10 @@ impl Notes {
             arrival,
             reject: None,
             reject_all: None,
+            just_rejected: None,
             received: 0,
             rejected: [0; RejectReason::ALL.len()],
+            tally: Tally::default(),
             has_own_time: false,
             warnings: 0,
             records_left: limits.records_max,
@@ -213,10 +226,29 @@ impl Notes {
         match self.reject.take() {
             Some(reason) => {
                 self.rejected[reason as usize] += 1;
+                self.just_rejected = Some(reason);
                 false
             }
             None => true,
         }
+    }
+
+    /// Keeps a sample of the record read last, if it was rejected and its like was not sampled yet.
+    #[inline]
+    pub fn sample(&mut self, write: impl FnOnce(&mut SampleText)) {
+        if let Some(reason) = self.just_rejected.take() {
+            self.tally.sample(reason, self.limits.sample_bytes_max, write);
+        }
+    }
+
+    /// A resource begins: what is counted from here on is of its service.
+    pub fn begin_resource(&mut self) {
+        self.tally.begin_resource(self.received, &self.rejected);
+    }
+
+    /// A resource ends; its service is known now.
+    pub fn end_resource(&mut self, service: &str) {
+        self.tally.end_resource(service, self.received, &self.rejected);
     }
 
     /// A resource or scope, which nothing rejects, has been read.

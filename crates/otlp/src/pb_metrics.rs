@@ -6,6 +6,7 @@ use crate::metrics::{MetricKind, MetricTables, RawAttributes};
 use crate::notes::{Id, Notes};
 use crate::origin::{Origin, replace};
 use crate::points::{Distribution, ExemplarHead, ExemplarTable, ExpHead, NumberValue, PointHead};
+use crate::sample_shapes::{EXP_HISTOGRAM_POINT, Field, HISTOGRAM_POINT, NUMBER_POINT, SUMMARY_POINT};
 use crate::wire::{Fields, Value, repeated_fixed64, repeated_varint, zigzag};
 
 /// The kind of metric this field of Metric holds.
@@ -76,6 +77,8 @@ pub(crate) fn metric(
                     MetricKind::ExponentialHistogram => exp_histogram_point(point, tables, notes)?,
                     MetricKind::Summary => summary_point(point, tables, notes)?,
                 }
+                let (head, shape) = (&tables.head, shape_of(kind));
+                notes.sample(|sample| sample.data_point(head, kind, |sample| sample.protobuf(point, shape)));
             }
         }
     }
@@ -113,6 +116,15 @@ impl Span {
             Span::Together { begin, end } => &message[message.len() - begin..message.len() - end],
             Span::Apart => message,
         }
+    }
+}
+
+fn shape_of(kind: MetricKind) -> &'static [Field] {
+    match kind {
+        MetricKind::Gauge | MetricKind::Sum => NUMBER_POINT,
+        MetricKind::Histogram => HISTOGRAM_POINT,
+        MetricKind::ExponentialHistogram => EXP_HISTOGRAM_POINT,
+        MetricKind::Summary => SUMMARY_POINT,
     }
 }
 

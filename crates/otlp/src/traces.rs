@@ -15,6 +15,7 @@ use crate::json::Json;
 use crate::notes::{Id, Notes, RejectReason};
 use crate::origin::{Origin, OriginColumns};
 use crate::promotion::RecordAttributes;
+use crate::sample_shapes::SPAN;
 use arrow::datatypes::UInt32Type;
 
 /// The numbers of a span, gathered until it ends.
@@ -344,11 +345,16 @@ impl Records for SpanTable {
     }
 
     fn read_protobuf(&mut self, message: &[u8], _origin: &Origin, notes: &mut Notes) -> Result<(), Stop> {
-        crate::pb_traces::span(message, self, notes)
+        crate::pb_traces::span(message, self, notes)?;
+        notes.sample(|sample| sample.protobuf(message, SPAN));
+        Ok(())
     }
 
     fn read_json(&mut self, json: &mut Json<'_>, _origin: &Origin, notes: &mut Notes) -> Result<(), Stop> {
-        crate::json_traces::span(json, self, notes)
+        let start = json.position();
+        crate::json_traces::span(json, self, notes)?;
+        notes.sample(|sample| sample.json(json.since(start)));
+        Ok(())
     }
 
     fn end_scope(&mut self, origin: &Origin) {

@@ -20,6 +20,7 @@ mod error;
 pub mod export;
 mod histogram;
 mod identity;
+mod ledger;
 mod log_search;
 mod matcher;
 mod metrics;
@@ -40,6 +41,7 @@ mod tests;
 
 pub use error::QueryError;
 pub use histogram::LogHistogram;
+pub use ledger::IngestSearch;
 pub use log_search::{Direction, LogSearch};
 pub use metrics::{Function, GroupBy, MetricKind, MetricLimits, MetricRange, MetricSearch, MetricSeriesSearch};
 pub use service::{QueryLimits, QueryService, QuerySettings};

@@ -145,6 +145,11 @@ impl QueryService {
         Ok(QueryService { inner: Arc::new(inner) })
     }
 
+    /// What it reads with.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
     /// Bounds it was made with.
     pub(crate) fn limits(&self) -> &QueryLimits {
         &self.inner.limits
@@ -272,7 +277,7 @@ impl QueryService {
         self.inner.sql.is_wedged()
     }
 
-    async fn slot(&self) -> Result<OwnedSemaphorePermit, QueryError> {
+    pub(crate) async fn slot(&self) -> Result<OwnedSemaphorePermit, QueryError> {
         let limits = &self.inner.limits;
         match tokio::time::timeout(limits.queue_wait, Arc::clone(&self.inner.slots).acquire_owned()).await {
             Ok(Ok(slot)) => Ok(slot),

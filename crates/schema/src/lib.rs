@@ -32,3 +32,6 @@ pub const ROW_GROUP_ROWS: usize = 131_072;
 
 /// What `service_name` holds when a resource names no service, as the semantic conventions have it.
 pub const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// What the ledger counts services under that are more than it tells apart.
+pub const OTHER_SERVICES: &str = "(other services)";

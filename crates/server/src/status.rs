@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use api::SignalCounts;
+use api::{DigestWindow, RefusalCount, SignalCounts};
 use serde::{Deserialize, Serialize};
 
 /// Most bytes of a status file; a larger one is neither written nor read.
@@ -45,6 +45,12 @@ pub struct RoleStatus {
     /// Requests refused for load or a failing disk; of ingest alone.
     #[serde(default)]
     pub refused_requests: u64,
+    /// Requests refused for any reason, by signal; of ingest alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<RefusalCount>,
+    /// How far back resends are recognised; of ingest alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest_window: Option<DigestWindow>,
 }
 
 /// One metric of a role.

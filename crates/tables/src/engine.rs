@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catalog::{Catalog, LiveFile};
+use journal::LedgerLimits;
 use model::{FileId, TenantId};
 use store::rollup::RollupLimits;
 use store::{BoundedCache, Layout, MetadataCache, ParquetReader};
 
 use crate::error::TablesError;
+use crate::ledger::LedgerCache;
 use crate::pinned::{Listed, Pinned};
 use crate::sidecars::Sidecars;
 use crate::tail::TailCache;
@@ -35,6 +37,8 @@ pub struct EngineLimits {
     pub sql_memory_bytes_max: usize,
     /// Partitions a SQL question or a count over many files is split into.
     pub partitions: usize,
+    /// How much the ledger tells apart; what compact tells apart, too.
+    pub ledger: LedgerLimits,
 }
 
 impl Default for EngineLimits {
@@ -49,6 +53,7 @@ impl Default for EngineLimits {
             window_bytes_max: 64 << 20,
             sql_memory_bytes_max: 256 << 20,
             partitions: std::thread::available_parallelism().map_or(2, usize::from),
+            ledger: LedgerLimits::default(),
         }
     }
 }
@@ -69,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) resource_keys: BoundedCache<FileId, Arc<HashSet<String>>>,
     pub(crate) windows: Arc<WindowCache>,
     tail: TailCache,
+    pub(crate) ledger: LedgerCache,
     listed: Mutex<HashMap<TenantId, Arc<Listed>>>,
 }
 
@@ -93,6 +99,7 @@ impl Engine {
             resource_keys: BoundedCache::new(RESOURCE_KEYS_BYTES_MAX),
             windows: Arc::new(WindowCache::new(limits.window_bytes_max)),
             tail: TailCache::new(layout.journal_folder(), limits.tail_bytes_max),
+            ledger: LedgerCache::new(layout.journal_folder(), limits.ledger),
             listed: Mutex::default(),
             layout,
             catalog,

@@ -9,12 +9,13 @@
 //! Five ways in: rows by trace id ([`Engine::trace_rows`]), units and their blocks for scans that stop early
 //! ([`Engine::units`]), of those the rows of one metric ([`Engine::open_series`]), what files hold by minute
 //! ([`Engine::span_rollup`]), and SQL ([`Engine::session`]).
-//! Beside them, whoever wants what comes next follows the journal ([`Engine::follow`]).
+//! Beside them, whoever wants what comes next follows the journal ([`Engine::follow`]), and receipts are read without rows
+//! ([`Engine::ledger`]).
 //!
 //! Invariants:
 //! - A pinned snapshot holds everything that was acknowledged before it was pinned (I5), each record once (I2).
 //! - Every read goes through a [`Pinned`], and only [`Engine::pin`] makes one, for one tenant, or through a
-//!   [`Follower`], which is made for one tenant (I8).
+//!   [`Follower`], which is made for one tenant (I8); so is a reading of the ledger.
 //! - Sidecars and page indexes only rule rows out; without them more rows are looked at and the answer is the same
 //!   (I9). What is damaged counts as absent.
 //! - Caches, the tail and the SQL memory pool are bounded in bytes (I7). What does not fit is named in
@@ -23,6 +24,7 @@
 mod engine;
 mod error;
 mod follow;
+mod ledger;
 mod log_texts;
 mod pinned;
 mod rollups;
@@ -38,6 +40,7 @@ mod windows;
 pub use engine::{Engine, EngineLimits};
 pub use error::TablesError;
 pub use follow::{Follower, JournalPlace, PlaceError, ReadOn, SegmentList, TailPiece};
+pub use ledger::LedgerRead;
 pub use log_texts::{LogTexts, log_text_columns};
 pub use pinned::Pinned;
 pub use scan::{Cost, Deadline, Scan};

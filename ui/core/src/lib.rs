@@ -19,6 +19,7 @@ pub mod format;
 pub mod highlight;
 pub mod histogram;
 pub mod ingest;
+pub mod ledger;
 pub mod live;
 pub mod logs;
 pub mod metrics;

@@ -83,6 +83,18 @@ pub fn services(window: Window) -> String {
     ranged(window).behind(paths::SERVICES)
 }
 
+/// What became of the records that arrived in a window, in about `steps` steps.
+pub fn ingest(window: Window, steps: usize) -> String {
+    let mut params = ranged(window);
+    params.set("steps", &steps.to_string());
+    params.behind(paths::INGEST)
+}
+
+/// The counts of ingest since it started and where to send to, without the ledger.
+pub fn ingest_status() -> String {
+    format!("{}?status_only=true", paths::INGEST)
+}
+
 /// New log records as they come; `from` is where an earlier stream broke off.
 pub fn log_tail(query: &str, from: Option<&str>) -> String {
     let mut params = Params::default();

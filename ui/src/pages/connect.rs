@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use api::{IngestStatus, paths};
+use api::IngestStatus;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use ui_core::connect::{Endpoints, Snippet, snippets};
 use ui_core::format;
 use ui_core::params::Params;
+use ui_core::requests;
 
 use crate::fetch;
 use crate::parts::icons::{self, icon};
@@ -28,7 +29,7 @@ pub fn ConnectPage() -> impl IntoView {
     every(POLL, move || turn.update(|turn| *turn += 1));
     // The turn is part of the question only so that it is asked again; a slow answer is waited for.
     let asked = RwSignal::new(0_u32);
-    let ask = move || Some(Ask::fresh(format!("{}#{}", paths::INGEST, asked.get())));
+    let ask = move || Some(Ask::fresh(format!("{}#{}", requests::ingest_status(), asked.get())));
     let status = use_query_latest::<IngestStatus>(ask, fetch::decode);
     Effect::new(move |_| {
         let turn = turn.get();

@@ -1,7 +1,8 @@
 //! The start: logs where there is data, else how to send some.
 
-use api::{IngestStatus, paths};
+use api::IngestStatus;
 use leptos::prelude::*;
+use ui_core::requests;
 
 use crate::fetch;
 use crate::pages::connect::ConnectPage;
@@ -14,7 +15,7 @@ use crate::session::{Navigator, Session};
 pub fn HomePage() -> impl IntoView {
     Session::get().title.set("Spyhop".to_owned());
     let navigator = Navigator::get();
-    let ask = || Some(Ask::fresh(paths::INGEST.to_owned()));
+    let ask = || Some(Ask::fresh(requests::ingest_status()));
     let status = use_query_latest::<IngestStatus>(ask, fetch::decode);
     let has_data = Memo::new(move |_| status.data.with(|status| status.as_ref().map(|status| status.has_data)));
     Effect::new(move |_| {

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod home;
+pub mod ingest;
 pub mod logs;
 pub mod map;
 pub mod metrics;

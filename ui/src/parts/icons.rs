@@ -14,6 +14,8 @@ pub const FIT: &str = "M3.500 7.500v-4h4M12.500 3.500h4v4M16.500 12.500v4h-4M7.5
 pub const METRICS: &str = "M3 14.500l4.500-5 3.500 3L17 5.500";
 /// A stack of discs.
 pub const SQL: &str = "M10 3c3.300 0 6 1 6 2.300s-2.700 2.300-6 2.300-6-1-6-2.300S6.700 3 10 3M4 5.300v9.400C4 16 6.700 17 10 17s6-1 6-2.300V5.300M4 10c0 1.300 2.700 2.300 6 2.300s6-1 6-2.300";
+/// An arrow into a tray.
+pub const INGEST: &str = "M10 3v9M6.500 8.500L10 12l3.500-3.500M3.500 12.500v4h13v-4";
 /// A plug.
 pub const CONNECT: &str = "M7 3v4M13 3v4M5 7h10v2.500a5 5 0 0 1-10 0zM10 14.500V18";
 /// A sun.

@@ -18,7 +18,7 @@ pub fn NothingSent(
 ) -> impl IntoView {
     let session = Session::get();
     let fresh = |url: String| move || Some(Ask::fresh(url.clone()));
-    let status = use_query_latest::<IngestStatus>(fresh(paths::INGEST.to_owned()), fetch::decode);
+    let status = use_query_latest::<IngestStatus>(fresh(requests::ingest_status()), fetch::decode);
     let trace = use_query_latest::<TraceSearchAnswer>(fresh(format!("{}?limit=1", paths::TRACES)), fetch::decode);
     let log = use_query_latest::<LogSearchAnswer>(fresh(requests::newest_log("")), fetch::decode);
     let newest = move || {

@@ -25,6 +25,7 @@ enum Place {
     Map,
     Metrics,
     Sql,
+    Ingest,
     Connect,
     Elsewhere,
 }
@@ -41,6 +42,7 @@ impl Place {
             (Some("map"), None) => Place::Map,
             (Some("metrics"), None) => Place::Metrics,
             (Some("sql"), None) => Place::Sql,
+            (Some("ingest"), None) => Place::Ingest,
             (None | Some("connect"), None) => Place::Connect,
             _ => Place::Elsewhere,
         }
@@ -48,7 +50,16 @@ impl Place {
 
     /// Whether what is shown depends on a time range.
     fn has_range(self) -> bool {
-        matches!(self, Place::Logs | Place::Traces | Place::Services | Place::Service | Place::Map | Place::Metrics)
+        matches!(
+            self,
+            Place::Logs
+                | Place::Traces
+                | Place::Services
+                | Place::Service
+                | Place::Map
+                | Place::Metrics
+                | Place::Ingest
+        )
     }
 }
 
@@ -103,6 +114,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let traces_url = Memo::new(move |_| page_url("/traces", session));
     let services_url = Memo::new(move |_| page_url("/services", session));
     let metrics_url = Memo::new(move |_| page_url("/metrics", session));
+    let ingest_url = Memo::new(move |_| page_url("/ingest", session));
     Shortcuts::add(move |key| match key {
         "g l" => {
             navigator.push(&logs_url.get_untracked());
@@ -122,6 +134,10 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
         }
         "g q" => {
             navigator.push("/sql");
+            true
+        }
+        "g i" => {
+            navigator.push(&ingest_url.get_untracked());
             true
         }
         "g c" => {
@@ -150,6 +166,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
     let on_services = Signal::derive(move || matches!(place.get(), Place::Services | Place::Service | Place::Map));
     let on_metrics = Signal::derive(move || place.get() == Place::Metrics);
     let on_sql = Signal::derive(move || place.get() == Place::Sql);
+    let on_ingest = Signal::derive(move || place.get() == Place::Ingest);
     let on_connect = Signal::derive(move || place.get() == Place::Connect);
     view! {
         <nav class="rail" aria-label="Pages">
@@ -160,6 +177,7 @@ fn Rail(place: Memo<Place>) -> impl IntoView {
             {link(metrics_url.into(), "Metrics", icons::METRICS, "g m", on_metrics)}
             {link(Signal::stored("/sql".to_owned()), "SQL", icons::SQL, "g q", on_sql)}
             <span class="rail-gap"></span>
+            {link(ingest_url.into(), "Ingest", icons::INGEST, "g i", on_ingest)}
             {link(Signal::stored("/connect".to_owned()), "Connect", icons::CONNECT, "g c", on_connect)}
             <button type="button" class="rail-link" title="Shortcuts (?)" aria-label="Shortcuts"
                 on:click=move |_| session.shows_help.set(true)>{icon(icons::HELP)}</button>

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use model::SegmentId;
+use model::{Hour, SegmentId};
 
 use super::{Change, Compactor, blocking};
 use crate::clock::Clock;
@@ -62,6 +62,8 @@ impl Compactor {
         if self.expire(wall).await? == EXPIRED_FILES_MAX {
             self.keeping.expire_next = steady;
         }
+        let keep = i64::try_from(self.limits.ledger_keep.as_nanos()).unwrap_or(i64::MAX);
+        self.catalog.forget_ledger(Hour::of(wall.saturating_sub(keep))).await?;
         Ok(())
     }
 

@@ -43,6 +43,7 @@ fn removed_files_become_dead_and_go_after_their_grace() {
         remove: vec![gone.id],
         consume: vec![],
         quarantine: vec![],
+        ledger: vec![],
         now: fixture.catalog.now(),
     };
     let manifest = crate::Manifest::of(&swap, std::slice::from_ref(&gone));

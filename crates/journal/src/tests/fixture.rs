@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::{
-    CommitDraft, Digest, End, Journal, JournalLimits, Part, Receipt, RecoveryReport, SegmentReader, segment_path,
+    CommitDraft, Digest, End, Journal, JournalLimits, Part, Receipt, RecoveryReport, SegmentReader, ServiceCounts,
+    segment_path,
 };
 
 /// A time to begin at.
@@ -122,6 +123,13 @@ pub(crate) fn draft(tag: i64, rows: usize) -> CommitDraft {
         stored: rows as u32,
         rejected: Vec::new(),
         rows: vec![(Table::Points, 0..rows as u32)],
+        services: vec![ServiceCounts {
+            service: "cart".into(),
+            received: rows as u32,
+            stored: rows as u32,
+            duplicate: 0,
+            rejected: Vec::new(),
+        }],
     };
     CommitDraft { arrival_unix_nano: NOW + tag, parts: vec![part], receipts: vec![receipt] }
 }

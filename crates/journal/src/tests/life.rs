@@ -180,6 +180,7 @@ fn digests_survive_consumption_and_end_with_the_window() {
         remove: Vec::new(),
         consume: vec![SegmentId(1)],
         quarantine: Vec::new(),
+        ledger: Vec::new(),
         now: NOW,
     };
     fixture.block_on(fixture.catalog.swap(&swap)).expect("swaps");

@@ -461,6 +461,7 @@ impl Folder {
             remove: Vec::new(),
             consume: consumed.to_vec(),
             quarantine: Vec::new(),
+            ledger: vec![],
             now: NOW,
         };
         self.catalog.swap(&swap).await.expect("swapped");

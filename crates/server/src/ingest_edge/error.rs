@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use ingest::ExportError;
+use ingest::{ExportError, Refusal};
 
+use super::counters::Reason;
 use crate::credentials::Denied;
 
 /// gRPC status codes used here.
@@ -29,14 +30,17 @@ pub(super) mod code {
 pub(super) enum EdgeError {
     #[error("this server takes in as much as it can hold; send again later")]
     Overloaded { retry_after: Duration },
-    #[error("{reason}")]
-    Unavailable { retry_after: Duration, reason: String },
+    #[error("{}", .reason.message())]
+    Unavailable { retry_after: Duration, reason: Refusal },
     #[error("{message}")]
     OverRate { retry_after: Duration, message: String },
     #[error("{0}")]
     Denied(#[from] Denied),
     #[error("{0}")]
     Invalid(String),
+    /// Every record was rejected; the ledger counts them.
+    #[error("{0}")]
+    Rejected(String),
     #[error("{0}")]
     TooLarge(String),
     #[error("content type must be application/x-protobuf or application/json")]
@@ -67,7 +71,7 @@ impl EdgeError {
         match self {
             EdgeError::Overloaded { .. } | EdgeError::OverRate { .. } => StatusCode::TOO_MANY_REQUESTS,
             EdgeError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            EdgeError::Invalid(_) | EdgeError::Framing(_) => StatusCode::BAD_REQUEST,
+            EdgeError::Invalid(_) | EdgeError::Rejected(_) | EdgeError::Framing(_) => StatusCode::BAD_REQUEST,
             EdgeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             EdgeError::MediaType | EdgeError::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             EdgeError::Stalled | EdgeError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -83,7 +87,7 @@ impl EdgeError {
     pub(super) fn grpc_code(&self) -> i32 {
         match self {
             EdgeError::Overloaded { .. } | EdgeError::Unavailable { .. } => code::UNAVAILABLE,
-            EdgeError::Invalid(_) | EdgeError::MediaType => code::INVALID_ARGUMENT,
+            EdgeError::Invalid(_) | EdgeError::Rejected(_) | EdgeError::MediaType => code::INVALID_ARGUMENT,
             EdgeError::TooLarge(_) | EdgeError::OverRate { .. } => code::RESOURCE_EXHAUSTED,
             EdgeError::Denied(denied) if denied.is_unauthenticated() => code::UNAUTHENTICATED,
             EdgeError::Denied(_) => code::PERMISSION_DENIED,
@@ -93,6 +97,32 @@ impl EdgeError {
             EdgeError::Coding(_) | EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::Method => {
                 code::UNIMPLEMENTED
             }
+        }
+    }
+
+    /// The name it is counted under.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            EdgeError::Overloaded { .. } => Reason::Overloaded,
+            EdgeError::Unavailable { reason, .. } => match reason {
+                Refusal::Overloaded => Reason::Overloaded,
+                Refusal::OverRate => Reason::OverRate,
+                Refusal::Backlog => Reason::Backlog,
+                Refusal::DiskReserve => Reason::DiskReserve,
+                Refusal::Journal => Reason::Journal,
+                Refusal::Stopping => Reason::Stopping,
+            },
+            EdgeError::OverRate { .. } => Reason::OverRate,
+            EdgeError::Denied(denied) if denied.is_unauthenticated() => Reason::Unauthenticated,
+            EdgeError::Denied(_) => Reason::Forbidden,
+            EdgeError::Invalid(_) | EdgeError::Framing(_) => Reason::Malformed,
+            EdgeError::Rejected(_) => Reason::EveryRecordRejected,
+            EdgeError::TooLarge(_) => Reason::TooLarge,
+            EdgeError::MediaType | EdgeError::Coding(_) => Reason::UnsupportedMediaType,
+            EdgeError::Slow(_) | EdgeError::Stalled => Reason::TooSlow,
+            EdgeError::Deadline => Reason::DeadlinePassed,
+            EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::UnknownService => Reason::NotThere,
+            EdgeError::Method => Reason::Method,
         }
     }
 
@@ -111,12 +141,11 @@ impl From<ExportError> for EdgeError {
     fn from(error: ExportError) -> Self {
         match error {
             ExportError::Overloaded { retry_after } => EdgeError::Overloaded { retry_after },
-            ExportError::Unavailable { retry_after, reason } => {
-                EdgeError::Unavailable { retry_after, reason: reason.to_string() }
-            }
+            ExportError::Unavailable { retry_after, reason } => EdgeError::Unavailable { retry_after, reason },
             ExportError::OverRate { retry_after, message } => EdgeError::OverRate { retry_after, message },
-            ExportError::Invalid { message } => EdgeError::Invalid(message.to_string()),
-            ExportError::TooLarge { message } => EdgeError::TooLarge(message.to_string()),
+            ExportError::Invalid { message } => EdgeError::Invalid(message),
+            ExportError::Rejected { message } => EdgeError::Rejected(message),
+            ExportError::TooLarge { message } => EdgeError::TooLarge(message),
         }
     }
 }
@@ -139,9 +168,10 @@ mod tests {
         };
         let half = Duration::from_millis(500);
         check(EdgeError::Overloaded { retry_after: half }, 429, 14, Some(1));
-        let reason = "disk full".to_owned();
+        let reason = Refusal::DiskReserve;
         check(EdgeError::Unavailable { retry_after: Duration::from_millis(1200), reason }, 503, 14, Some(2));
         check(EdgeError::Invalid("x".to_owned()), 400, 3, None);
+        check(EdgeError::Rejected("x".to_owned()), 400, 3, None);
         check(EdgeError::TooLarge("x".to_owned()), 413, 8, None);
         check(EdgeError::MediaType, 415, 3, None);
         check(EdgeError::Coding("br".to_owned()), 415, 12, None);

@@ -42,6 +42,7 @@ pub(super) async fn serve(edge: &Edge, request: Request) -> Response {
     }
     let deadline = timeout(request.headers());
     let is_counted = request.uri().path() != HEALTH;
+    let signal = signal_of(&request);
     let called = match deadline {
         Some(deadline) => {
             let called = tokio::time::timeout(deadline, call(edge, request)).await;
@@ -52,13 +53,17 @@ pub(super) async fn serve(edge: &Edge, request: Request) -> Response {
     if is_counted {
         let outcome = called.as_ref().map_or_else(outcome, |_| Outcome::Stored);
         edge.settings.counters.count(Protocol::Grpc, outcome);
+        if let Err(error) = &called {
+            edge.settings.counters.count_refusal(signal, error);
+        }
     }
     called.map_or_else(|error| failure(&error), |message| success(&message))
 }
 
 /// Refuses a call before a byte of its message is read.
-pub(super) fn refuse(edge: &Edge, error: EdgeError) -> Response {
+pub(super) fn refuse(edge: &Edge, request: &Request, error: EdgeError) -> Response {
     edge.settings.counters.count(Protocol::Grpc, outcome(&error));
+    edge.settings.counters.count_refusal(signal_of(request), &error);
     failure(&error)
 }
 
@@ -141,6 +146,14 @@ fn method(path: &str) -> Option<Called> {
     }
     let service = path.strip_prefix("/opentelemetry.proto.collector.")?.strip_suffix("/Export")?;
     EXPORT_SERVICES.into_iter().find(|(name, _)| *name == service).map(|(_, signal)| Called::Export(signal))
+}
+
+/// The signal of the service that is called.
+fn signal_of(request: &Request) -> Option<Signal> {
+    match method(request.uri().path()) {
+        Some(Called::Export(signal)) => Some(signal),
+        _ => None,
+    }
 }
 
 /// The `grpc-timeout` of a call: up to eight digits and a unit.

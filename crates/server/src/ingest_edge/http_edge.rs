@@ -10,7 +10,7 @@ use super::body::{drain, export, inflate, read_http};
 use super::counters::{Outcome, Protocol};
 use super::error::EdgeError;
 use super::media::{self, CODINGS, Media};
-use super::{Edge, content_length, empty, tenant_header};
+use super::{Edge, content_length, empty, normalised, tenant_header};
 
 /// Methods of an OTLP path.
 const ALLOW: &str = "POST, OPTIONS";
@@ -19,7 +19,7 @@ const ALLOW: &str = "POST, OPTIONS";
 pub(super) async fn serve(edge: &Edge, path: &str, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let media = media::media(request.headers());
-    let signal = Signal::ALL.into_iter().find(|signal| path == format!("/v1/{signal}"));
+    let signal = signal_of(path);
     if signal.is_some() && request.method() == Method::OPTIONS {
         return preflight(edge, origin.as_ref());
     }
@@ -30,11 +30,17 @@ pub(super) async fn serve(edge: &Edge, path: &str, request: Request) -> Response
         }
         Err(error) => {
             edge.settings.counters.count(Protocol::Http, outcome(&error));
+            edge.settings.counters.count_refusal(signal, &error);
             refusal(&error, media.unwrap_or(media::JSON))
         }
     };
     edge.settings.cors.apply(origin.as_ref(), answer.headers_mut());
     answer
+}
+
+/// The signal that is received at a normalised path.
+fn signal_of(path: &str) -> Option<Signal> {
+    Signal::ALL.into_iter().find(|signal| path.strip_prefix("/v1/") == Some(signal.name()))
 }
 
 async fn exported(
@@ -113,7 +119,9 @@ fn close(headers: &mut HeaderMap) {
 
 /// Refuses a request before a byte of its body is read.
 pub(super) fn refuse(edge: &Edge, request: &Request, error: EdgeError) -> Response {
+    let signal = signal_of(&normalised(request.uri().path(), &edge.settings.path_prefix));
     edge.settings.counters.count(Protocol::Http, outcome(&error));
+    edge.settings.counters.count_refusal(signal, &error);
     let mut answer = refusal(&error, media::media(request.headers()).unwrap_or(media::JSON));
     edge.settings.cors.apply(request.headers().get(header::ORIGIN), answer.headers_mut());
     answer

@@ -83,7 +83,7 @@ async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     if let Err(denied) = check_credentials(&edge, &request) {
         // What is no HTTP/2 is told so, whatever it shows.
         return match media::is_grpc(request.headers()) && request.version() == Version::HTTP_2 {
-            true => grpc::refuse(&edge, denied.into()),
+            true => grpc::refuse(&edge, &request, denied.into()),
             false => http_edge::refuse(&edge, &request, denied.into()),
         };
     }

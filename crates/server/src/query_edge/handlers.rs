@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use api::{IngestStatus, SqlRequest, paths};
+use api::{IngestStatus, SqlRequest, UnixNano, paths};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use model::TraceId;
-use query::{Direction, LogHistogram, LogSearch, TraceForm, TraceSearch};
+use query::{Direction, IngestSearch, LogHistogram, LogSearch, TraceForm, TraceSearch};
 use serde::Serialize;
 
 use super::parameters::Parameters;
@@ -124,7 +124,26 @@ pub(super) async fn sql(State(edge): SharedEdge, request: Request) -> Answer {
 }
 
 pub(super) async fn ingest(State(edge): SharedEdge, uri: Uri, headers: HeaderMap) -> Answer {
-    parameters(&uri, paths::INGEST)?;
+    let parameters = parameters(&uri, paths::INGEST)?;
+    let search = IngestSearch {
+        range: parameters.range()?,
+        service: parameters.text("service"),
+        steps: parameters.count("steps", STEPS_DEFAULT, STEPS_MAX)?,
+    };
+    let is_status_alone = parameters.flag("status_only")?;
+    let status = ingest_status(&edge, &headers).await;
+    if is_status_alone {
+        return json(&status);
+    }
+    let mut answer = edge.query.ingest_ledger(&edge.settings.tenant, search).await?.with_status(status);
+    for reason in answer.services.iter_mut().flat_map(|service| &mut service.reasons) {
+        let known = otlp::RejectReason::named(&reason.reason);
+        reason.explanation = known.map(|known| known.message().to_owned()).unwrap_or_default();
+    }
+    json(&answer)
+}
+
+async fn ingest_status(edge: &Edge, headers: &HeaderMap) -> IngestStatus {
     let status = status::read(&edge.settings.status_folder, "ingest").unwrap_or_default();
     let has_data = match edge.query.has_data(&edge.settings.tenant).await {
         Ok(has_data) => has_data,
@@ -133,13 +152,16 @@ pub(super) async fn ingest(State(edge): SharedEdge, uri: Uri, headers: HeaderMap
             status.signals.values().any(|counts| counts.stored > 0)
         }
     };
-    json(&IngestStatus {
+    IngestStatus {
         signals: status.signals,
+        started_unix_nano: UnixNano(status.started_unix_nano),
         refused_requests: status.refused_requests,
-        otlp_grpc_address: seen_from(&edge.settings.otlp_grpc_address, &headers),
-        otlp_http_address: seen_from(&edge.settings.otlp_http_address, &headers),
+        refusals: status.refusals,
+        digest_window: status.digest_window,
+        otlp_grpc_address: seen_from(&edge.settings.otlp_grpc_address, headers),
+        otlp_http_address: seen_from(&edge.settings.otlp_http_address, headers),
         has_data,
-    })
+    }
 }
 
 /// An address to send to, for whoever asked: where the server listens on every address, the one it was asked at.

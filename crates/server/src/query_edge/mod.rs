@@ -109,7 +109,7 @@ pub(crate) const ROUTES: &[Route] = &[
         &["metric", "type", "start", "end", "step", "function", "quantile", "group_by", "filter", "exemplars", "limit"],
     ),
     Route { method: "post", path: paths::SQL, parameters: &[] },
-    read(paths::INGEST, &[]),
+    read(paths::INGEST, &["start", "end", "service", "steps", "status_only"]),
     read(paths::OPENAPI, &[]),
     read("/livez", &[]),
     read("/readyz", &[]),

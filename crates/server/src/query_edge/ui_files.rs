@@ -22,7 +22,7 @@ pub(crate) struct UiFile {
 pub(crate) static FILES: &[UiFile] = &include!(concat!(env!("OUT_DIR"), "/ui_files.rs"));
 
 /// First path segments of the UI's pages.
-pub(crate) const PAGES: [&str; 14] = [
+pub(crate) const PAGES: [&str; 15] = [
     "",
     "logs",
     "traces",
@@ -34,6 +34,7 @@ pub(crate) const PAGES: [&str; 14] = [
     "explore",
     "metrics",
     "sql",
+    "ingest",
     "connect",
     "status",
     "settings",

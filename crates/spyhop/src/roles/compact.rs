@@ -47,6 +47,8 @@ fn limits(settings: &Settings) -> CompactLimits {
         final_rows: compact.final_rows,
         merge_bytes_max: compact.merge_bytes_max,
         merge_files_max: compact.merge_files_max,
+        ledger: settings.ledger.limits,
+        ledger_keep: settings.ledger.keep,
         disk_reserve_bytes: settings.journal.disk_reserve_bytes,
         ..CompactLimits::default()
     }

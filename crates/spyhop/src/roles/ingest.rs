@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use api::SignalCounts;
+use api::{DigestWindow, SignalCounts};
 use ingest::{Ingest, IngestCounters, IngestLimits, Running};
 use journal::{Journal, JournalLimits, RecoveryReport};
 use server::status::{Metric, MetricKind, RoleStatus, Sample};
@@ -33,7 +33,7 @@ pub(super) fn run(
     let edge = edge(settings);
     let ended = runtime.block_on(async {
         let mut signals = Shutdown::listen()?;
-        let _writer = report(&layout, &ingest, &edge.counters, tls.clone())?;
+        let _writer = report(settings, &layout, &ingest, &edge.counters, tls.clone())?;
         let router = ingest_router(ingest.clone(), edge);
         tracing::info!("taking exports");
         let served = serve(listeners, router, serve_limits(settings), tls, async move {
@@ -66,7 +66,7 @@ fn open(settings: &Settings, layout: &Layout, runtime: &Runtime) -> Result<(Inge
     )
     .map_err(|error| Failure::cannot_start(format!("the journal cannot be opened: {error}")))?;
     say_what_was_recovered(&report);
-    let limits = IngestLimits {
+    let mut limits = IngestLimits {
         request_bytes_max: settings.ingest.request_bytes_max,
         inflight_bytes_max: settings.ingest.inflight_bytes_max,
         admission_wait: settings.ingest.admission_wait,
@@ -76,6 +76,8 @@ fn open(settings: &Settings, layout: &Layout, runtime: &Runtime) -> Result<(Inge
         disk_reserve_bytes: settings.journal.disk_reserve_bytes,
         ..IngestLimits::default()
     };
+    limits.decode.sample_bytes_max = settings.ledger.sample_bytes_max;
+    limits.decode.samples_per_second_max = u32::try_from(settings.ledger.limits.samples_max).unwrap_or(u32::MAX);
     ingest::start(journal, catalog, layout.root().to_owned(), limits, runtime.handle())
         .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))
 }
@@ -115,20 +117,38 @@ fn edge(settings: &Settings) -> IngestEdge {
 }
 
 fn report(
+    settings: &Settings,
     layout: &Layout,
     ingest: &Ingest,
     counters: &Arc<EdgeCounters>,
     tls: Option<Tls>,
 ) -> Result<StatusWriter, Failure> {
     let (ingest, counters) = (ingest.clone(), counters.clone());
+    let (seconds_max, entries_max) =
+        (settings.journal.digest_window.as_secs(), settings.journal.digest_entries_max as u64);
     let look = move |out: &mut RoleStatus| {
         out.ready = ingest.ready();
         out.metrics.extend(counters.metrics());
-        fill(&ingest.status(), out);
+        let status = ingest.status();
+        out.refusals = counters.refusals();
+        out.digest_window = Some(digest_window(&status, seconds_max, entries_max));
+        fill(&status, out);
         start::report_tls(tls.as_ref(), out);
     };
     StatusWriter::start(layout.status_folder(), Role::Ingest, look)
         .map_err(|error| Failure::cannot_start(format!("cannot start a thread: {error}")))
+}
+
+/// How wide the window is: its time, or back to the oldest request where there are too many for that.
+fn digest_window(counters: &IngestCounters, seconds_max: u64, entries_max: u64) -> DigestWindow {
+    let is_bound_by_entries = counters.digest_bound_by_entries;
+    DigestWindow {
+        seconds: if is_bound_by_entries { counters.digest_reach_seconds.min(seconds_max) } else { seconds_max },
+        seconds_max,
+        entries: counters.digest_entries,
+        entries_max,
+        bound: if is_bound_by_entries { "entries" } else { "time" }.to_owned(),
+    }
 }
 
 fn fill(counters: &IngestCounters, out: &mut RoleStatus) {

@@ -76,6 +76,7 @@ fn query_settings(settings: &Settings, cores: usize) -> QuerySettings {
         engine: EngineLimits {
             sql_memory_bytes_max: query.memory_bytes_max,
             partitions: cores,
+            ledger: settings.ledger.limits,
             ..EngineLimits::default()
         },
         limits: QueryLimits {

@@ -1,11 +1,12 @@
-//! Settings of what the network meets first: credentials, TLS, rates.
+//! Settings of what the network meets first: credentials, TLS, rates, and the ledger of what came in.
 
 use std::path::PathBuf;
 
 use ingest::RateLimits;
+use journal::LedgerLimits;
 use server::{Secrets, TlsFiles, TlsVersion};
 
-use super::{Reader, values};
+use super::{LedgerSettings, Reader, values};
 use crate::failure::Failure;
 
 /// Who may send and who may ask.
@@ -39,6 +40,22 @@ pub(super) fn limits(read: &Reader<'_>) -> RateLimits {
         service_records_per_second: read.amount("limits.service_records_per_second"),
         burst: read.duration("limits.burst"),
         services_max: read.count("limits.services_max"),
+    }
+}
+
+/// Longest sample that a receipt has room for.
+const SAMPLE_BYTES_MAX: usize = 64 * 1024 - 1;
+
+/// How much the ledger keeps.
+pub(super) fn ledger(read: &Reader<'_>) -> LedgerSettings {
+    LedgerSettings {
+        keep: read.duration("ledger.keep"),
+        limits: LedgerLimits {
+            services_max: read.count("ledger.services_max"),
+            reasons_max: read.count("ledger.reasons_max"),
+            samples_max: read.count("ledger.samples_max"),
+        },
+        sample_bytes_max: read.memory("ledger.sample_bytes_max").min(SAMPLE_BYTES_MAX),
     }
 }
 

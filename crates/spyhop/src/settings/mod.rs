@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ingest::RateLimits;
+use journal::LedgerLimits;
 use server::{Secrets, TlsFiles};
 
 pub(crate) use resolve::{Inputs, Resolved};
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) limits: RateLimits,
     pub(crate) ingest: IngestSettings,
     pub(crate) journal: JournalSettings,
+    pub(crate) ledger: LedgerSettings,
     pub(crate) query: QuerySettings,
     pub(crate) compact: CompactSettings,
 }
@@ -89,6 +91,14 @@ pub(crate) struct JournalSettings {
     pub(crate) segment_age_max: Duration,
     pub(crate) digest_window: Duration,
     pub(crate) digest_entries_max: usize,
+}
+
+/// How much the ledger keeps of what was received.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LedgerSettings {
+    pub(crate) keep: Duration,
+    pub(crate) limits: LedgerLimits,
+    pub(crate) sample_bytes_max: usize,
 }
 
 /// Bounds on queries.
@@ -174,6 +184,7 @@ impl Settings {
                 digest_window: read.duration("journal.digest_window"),
                 digest_entries_max: read.count("journal.digest_entries_max"),
             },
+            ledger: edge::ledger(&read),
             query: QuerySettings {
                 memory_bytes_max: read.memory("query.memory_bytes_max"),
                 time_max: read.duration("query.time_max"),

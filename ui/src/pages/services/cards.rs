@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use api::{IngestStatus, paths};
+use api::IngestStatus;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use ui_core::format;
 use ui_core::ingest::{self, Pulse};
 use ui_core::red::{self, Totals};
+use ui_core::requests;
 use ui_core::time_chart::Steps;
 
 use super::ServicesContext;
@@ -85,7 +86,8 @@ fn IngestCard() -> impl IntoView {
     let pulse = RwSignal::new(Pulse::default());
     let look = move || {
         spawn_local(async move {
-            let status = fetch::fetch_bytes(paths::INGEST, None).await.and_then(fetch::decode::<IngestStatus>);
+            let status =
+                fetch::fetch_bytes(&requests::ingest_status(), None).await.and_then(fetch::decode::<IngestStatus>);
             if let Ok(status) = status {
                 pulse.try_update(|pulse| pulse.add(&status, session::now()));
             }
