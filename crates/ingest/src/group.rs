@@ -81,12 +81,14 @@ pub(crate) fn receipt(job: &Job, appended: &Appended, response: Vec<u8>) -> Rece
         tenant: job.tenant.clone(),
         signal: job.signal,
         response,
-        received: appended.received,
+        received: job.turned_away.iter().fold(appended.received, |sum, (_, count)| sum.saturating_add(*count)),
         stored: appended.stored,
         rejected: appended
             .rejected
             .iter()
-            .map(|(reason, count)| Rejection { reason: reason.name().to_owned(), count: *count })
+            .map(|(reason, count)| (reason.name(), *count))
+            .chain(job.turned_away.iter().copied())
+            .map(|(reason, count)| Rejection { reason: reason.to_owned(), count })
             .collect(),
         rows: appended.rows.clone(),
     }

@@ -116,12 +116,15 @@ pub fn translate(index: Option<&str>, body: &[u8], limits: &Limits) -> Result<Bu
         if reader.items.len() == limits.items_max {
             return Err(DoorError::TooLarge(format!("a bulk request may have {} items", limits.items_max)));
         }
-        let document = match action {
-            Action::Delete => None,
-            _ => Some(lines.next().map(|(_, line)| line.trim_ascii()).filter(|line| !line.is_empty()).ok_or_else(
-                || DoorError::Malformed(format!("line [{}] has no document after it", number + 1)),
-            )?),
-        };
+        let document =
+            match action {
+                Action::Delete => None,
+                _ => {
+                    Some(lines.next().map(|(_, line)| line.trim_ascii()).filter(|line| !line.is_empty()).ok_or_else(
+                        || DoorError::Malformed(format!("line [{}] has no document after it", number + 1)),
+                    )?)
+                }
+            };
         reader.item(action, meta, document)?;
     }
     if reader.items.is_empty() {

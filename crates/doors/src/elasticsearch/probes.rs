@@ -20,11 +20,13 @@ const NODES: &str = r#"{"_nodes":{"total":1,"successful":1,"failed":0},"cluster_
 const ACKNOWLEDGED: &str = r#"{"acknowledged":true}"#;
 
 /// Paths below which anything exists and is acknowledged.
-const KEPT: [&str; 6] = ["/_index_template", "/_template", "/_component_template", "/_ilm", "/_ingest", "/_data_stream"];
+const KEPT: [&str; 6] =
+    ["/_index_template", "/_template", "/_component_template", "/_ilm", "/_ingest", "/_data_stream"];
 
 /// Answers a probe; nothing where the path is none. The path has no closing slash.
 pub fn probe(method: &str, path: &str) -> Option<Probe> {
-    let is_below = |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_below =
+        |parent: &str| path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let reads = matches!(method, "GET" | "HEAD");
     let body = match path {
         "" if reads => INFO,

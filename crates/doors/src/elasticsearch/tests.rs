@@ -134,7 +134,17 @@ fn every_item_is_answered() {
 
 #[test]
 fn what_is_no_bulk_request_is_malformed() {
-    for body in ["", "\n\n", "x\n", "{}\n{}\n", "[]\n", "{\"create\":{}}", "{\"create\":{}}\n", "{\"create\":5}\n{}\n", "{\"upsert\":{}}\n{}\n"] {
+    for body in [
+        "",
+        "\n\n",
+        "x\n",
+        "{}\n{}\n",
+        "[]\n",
+        "{\"create\":{}}",
+        "{\"create\":{}}\n",
+        "{\"create\":5}\n{}\n",
+        "{\"upsert\":{}}\n{}\n",
+    ] {
         assert!(matches!(bulk(body), Err(DoorError::Malformed(_))), "{body}");
     }
     let limits = Limits { items_max: 2, ..Limits::default() };

@@ -124,12 +124,8 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let Walk { level, reading } = self;
         match level {
-            Level::Streams => {
-                while list.next_element_seed(Walk { level: Level::Stream, reading })?.is_some() {}
-            }
-            Level::Values => {
-                while list.next_element_seed(Walk { level: Level::Entry, reading })?.is_some() {}
-            }
+            Level::Streams => while list.next_element_seed(Walk { level: Level::Stream, reading })?.is_some() {},
+            Level::Values => while list.next_element_seed(Walk { level: Level::Entry, reading })?.is_some() {},
             Level::Entry => return entry(reading, list),
             // Of another kind than it should be; its lines, if it has any, cannot be told.
             _ => {

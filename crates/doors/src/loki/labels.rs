@@ -13,7 +13,8 @@ pub(super) fn read(text: &str, mut feed: impl FnMut(&str, &str)) -> Result<(), &
             return Err("a label has no name");
         }
         value.clear();
-        let after = quoted(after.trim_start(), &mut value).ok_or("the value of a label is not quoted as it should be")?;
+        let after =
+            quoted(after.trim_start(), &mut value).ok_or("the value of a label is not quoted as it should be")?;
         feed(name, &value);
         rest = after.trim_start();
         if rest.is_empty() {
@@ -103,7 +104,19 @@ mod tests {
         check(r#"{a="x\"y\\,}=",b="é\t\u00e9\xc3\xa9\303\251"}"#, Some(&[("a", "x\"y\\,}="), ("b", "é\téé\u{e9}")]));
         check("{a=`x\"\\`}", Some(&[("a", "x\"\\")]));
         check(r#"{"a.b"="c"}"#, Some(&[("a.b", "c")]));
-        for text in ["", "app=\"a\"", "{app}", "{app=a}", "{=\"a\"}", "{a=\"b\"", "{a=\"b}", "{a=\"b\" c=\"d\"}", r#"{a="\q"}"#, r#"{a="\x4"}"#, r#"{a="\u12"#] {
+        for text in [
+            "",
+            "app=\"a\"",
+            "{app}",
+            "{app=a}",
+            "{=\"a\"}",
+            "{a=\"b\"",
+            "{a=\"b}",
+            "{a=\"b\" c=\"d\"}",
+            r#"{a="\q"}"#,
+            r#"{a="\x4"}"#,
+            r#"{a="\u12"#,
+        ] {
             check(text, None);
         }
     }

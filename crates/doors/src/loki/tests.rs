@@ -110,8 +110,7 @@ fn a_json_push_becomes_records() {
         {"values":[["0","early"]],"stream":{"service_name":"shop","job":"j"}}]}"#;
     let (found, turned_away) = json(body).expect("a push");
     assert_eq!((found.len(), turned_away), (4, 0));
-    let resource =
-        pairs(&[("app", "cart"), ("level", "warn"), ("k8s.pod.name", "cart-1"), ("service.name", "cart")]);
+    let resource = pairs(&[("app", "cart"), ("level", "warn"), ("k8s.pod.name", "cart-1"), ("service.name", "cart")]);
     let first = Found {
         resource: resource.clone(),
         time: 1_795_289_400_000_000_001,

@@ -1,11 +1,11 @@
-//! Settings of what the network meets first: credentials, TLS, rates.
+//! Settings of what the network meets first: credentials, TLS, rates, syslog.
 
 use std::path::PathBuf;
 
 use ingest::RateLimits;
 use server::{Secrets, TlsFiles, TlsVersion};
 
-use super::{Reader, values};
+use super::{Reader, SyslogSettings, values};
 use crate::failure::Failure;
 
 /// Who may send and who may ask.
@@ -29,6 +29,18 @@ pub(super) fn tls(read: &Reader<'_>) -> Option<TlsFiles> {
         handshake_max: read.duration("tls.handshake_max"),
         reload_interval: read.duration("tls.reload_interval"),
     })
+}
+
+/// Syslog, on the listeners that have an address.
+pub(super) fn syslog(read: &Reader<'_>) -> SyslogSettings {
+    let address = |text: String| Some(text).filter(|text| !text.is_empty());
+    SyslogSettings {
+        tcp_address: address(read.text("syslog.tcp_address")),
+        udp_address: address(read.text("syslog.udp_address")),
+        message_bytes_max: read.memory("syslog.message_bytes_max"),
+        connections_max: read.count("syslog.connections_max"),
+        idle_timeout: read.duration("syslog.idle_timeout"),
+    }
 }
 
 /// How much may be sent.
