@@ -8,6 +8,7 @@ mod api;
 mod compat;
 mod conformance;
 mod deploy;
+mod doors;
 mod e2e;
 mod faults;
 mod settings;

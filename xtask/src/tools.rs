@@ -72,7 +72,7 @@ pub fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Node.js 20 or newer, with the packages of the UI tests and of the Node app, pinned by their lock files.
+/// Node.js 20 or newer, with the packages of the UI tests, of the Node app and of the clients of other doors, pinned by their lock files.
 pub fn node() -> Result<PathBuf> {
     let node = program("node", &["nodejs", "npm"])?;
     let version = Step::new("asking node for its version", &node).quiet().arg("--version").output()?;
@@ -80,7 +80,7 @@ pub fn node() -> Result<PathBuf> {
     if major < 20 {
         bail!("the tests need Node.js 20 or newer; {} is {}", node.display(), version.trim());
     }
-    for folder in ["tests/e2e", "tests/node_app"] {
+    for folder in ["tests/e2e", "tests/node_app", "tests/doors"] {
         install_locked(&folders::root().join(folder))?;
     }
     Ok(node)

@@ -6,7 +6,7 @@
 //! custom buckets explicit ones. A stale marker is a point without a recorded value.
 //!
 //! Exemplars come in entries of their own, without a sample: such an entry is a point without a recorded value that
-//! carries them.
+//! carries them, in a series of its own (scope `exemplars`), where it is no gap between samples.
 
 mod exemplar;
 mod histogram;

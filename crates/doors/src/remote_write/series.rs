@@ -24,6 +24,9 @@ const METADATA: u32 = 12;
 
 const CUMULATIVE: u64 = 2;
 
+/// Name of the scope of exemplars that came without a sample.
+const EXEMPLARS_SCOPE: &str = "exemplars";
+
 /// A sample.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sample {
@@ -136,16 +139,19 @@ impl Writing {
             return Ok(());
         };
         let resource = labels.resource();
-        if counts.samples > 0 || (counts.histograms == 0 && counts.exemplars > 0) {
+        if counts.samples > 0 {
             self.numbers(name, labels, metadata, series, &resource)?;
         }
         if counts.histograms > 0 {
             self.histograms(name, labels, metadata, series, &resource)?;
         }
+        if counts.samples == 0 && counts.histograms == 0 && counts.exemplars > 0 {
+            self.exemplars_alone(name, labels, metadata, series, &resource)?;
+        }
         Ok(())
     }
 
-    /// Adds the metric of a series' samples; one without any carries its exemplars alone.
+    /// Adds the metric of a series' samples.
     fn numbers<'a>(
         &mut self,
         name: &[u8],
@@ -178,14 +184,11 @@ impl Writing {
             self.check_room(metric.len())
         })?;
         self.written.samples += u64::from(points);
-        if counts.samples == 0 {
-            points += self.exemplars_alone(&mut metric, labels, series);
-        }
         if is_sum {
             put_number(&mut metric, 2, CUMULATIVE);
             put_number(&mut metric, 3, 1);
         }
-        self.end(metric, data, points, resource)
+        self.end(metric, data, points, resource, &[])
     }
 
     /// Adds the metrics of a series' histograms, one for each: their kinds may differ.
@@ -220,7 +223,7 @@ impl Writing {
             close(&mut metric, point);
             put_number(&mut metric, 2, CUMULATIVE);
             self.written.histograms += 1;
-            self.end(metric, data, 1, resource)
+            self.end(metric, data, 1, resource, &[])
         })
     }
 
@@ -242,11 +245,18 @@ impl Writing {
     }
 
     /// Ends a metric that [`Writing::begin`] began.
-    fn end(&mut self, mut metric: Vec<u8>, data: usize, points: u32, resource: &[u8]) -> Result<(), DoorError> {
+    fn end(
+        &mut self,
+        mut metric: Vec<u8>,
+        data: usize,
+        points: u32,
+        resource: &[u8],
+        scope: &[u8],
+    ) -> Result<(), DoorError> {
         close(&mut metric, data);
         let mut added = Ok(());
         if points > 0 {
-            added = self.envelope.add(resource, &[], |out| put_bytes(out, 2, &metric));
+            added = self.envelope.add(resource, scope, |out| put_bytes(out, 2, &metric));
             self.points += points;
         }
         self.metric = metric;
@@ -268,25 +278,48 @@ impl Writing {
         });
     }
 
-    /// Appends a point without a recorded value for the exemplars of a series that has nothing else.
-    fn exemplars_alone<'a>(&mut self, metric: &mut Vec<u8>, labels: &Labels<'a>, series: &impl Series<'a>) -> u32 {
+    /// Adds a metric with a point without a recorded value for the exemplars of an entry that has nothing else.
+    ///
+    /// It has a scope of its own, and so it is a series of its own: in the series of the samples such a point would be a
+    /// gap, and what came around it would be in no rate.
+    fn exemplars_alone<'a>(
+        &mut self,
+        name: &[u8],
+        labels: &Labels<'a>,
+        metadata: Metadata<'_>,
+        series: &impl Series<'a>,
+        resource: &[u8],
+    ) -> Result<(), DoorError> {
+        let is_sum = is_monotonic(name, metadata.kind, labels.get("le").is_some());
+        let is_native = metadata.kind == MetricType::Histogram && !is_sum;
+        // Fields of the metric, and of the point for exemplars, attributes and flags.
+        let (kind, exemplars, attributes, flags) = match (is_native, is_sum) {
+            (true, _) => (EXP_HISTOGRAM, 11, 1, 10),
+            (false, true) => (SUM, 5, 7, 8),
+            (false, false) => (GAUGE, 5, 7, 8),
+        };
         let mut time = 0;
         series.exemplars(&mut |found| {
             let found = found.ok().and_then(|found| nanos(found.timestamp));
             time = time.max(found.unwrap_or_default());
         });
-        let point = open(metric, 1);
-        put_fixed64(metric, 3, time);
-        self.put_exemplars(metric, 5, series);
-        labels.put_attributes(metric, 7);
-        put_number(metric, 8, NO_RECORDED_VALUE);
-        if time == 0 {
-            // None of them could be taken: the point is taken back, with the tag and the length before it.
-            metric.truncate(point - 2);
-            return 0;
+        let (mut metric, data) = self.begin(name, metadata, metadata.kind.name(), kind);
+        let point = open(&mut metric, 1);
+        put_fixed64(&mut metric, 3, time);
+        self.put_exemplars(&mut metric, exemplars, series);
+        labels.put_attributes(&mut metric, attributes);
+        put_number(&mut metric, flags, NO_RECORDED_VALUE);
+        close(&mut metric, point);
+        if kind != GAUGE {
+            put_number(&mut metric, 2, CUMULATIVE);
         }
-        close(metric, point);
-        1
+        if kind == SUM {
+            put_number(&mut metric, 3, 1);
+        }
+        let mut scope = Vec::new();
+        put_bytes(&mut scope, 1, EXEMPLARS_SCOPE.as_bytes());
+        // Without a time none of them could be taken.
+        self.end(metric, data, u32::from(time > 0), resource, &scope)
     }
 }
 

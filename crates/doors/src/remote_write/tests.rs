@@ -148,6 +148,7 @@ fn stale_markers_metadata_and_exemplars() {
     let alone = one(&series(&[("__name__", "hits_total")], &[(3, &exemplar)]));
     assert_eq!((alone.translation.records, alone.written.exemplars), (1, 1));
     assert_eq!(in_metric(&alone.translation.request, &[7, 1, 8]), ["1"]);
+    assert_eq!(all(&alone.translation.request, &[1, 2, 1, 1]), ["exemplars"], "a series of its own");
 }
 
 #[test]
