@@ -61,7 +61,7 @@ async fn loki_from_python_in_json() -> TestResult {
     run(command).await?;
     let expect = r#"[["python-loki","info",9,"a cart was opened"],["python-loki","error",17,"a cart was lost"]]"#;
     check_thrice(&mut server, LINES, expect).await?;
-    let answer = server.client().get("/api/v1/logs?query=resource.region%3Deu%20opened").await?.text();
+    let answer = server.client().get("/api/v1/logs?query=resource.region%3Aeu%20opened").await?.text();
     ensure!(answer.contains("a cart was opened") && answer.contains("shop.cart"), "a search finds it: {answer}");
     Ok(())
 }
@@ -101,7 +101,7 @@ async fn elasticsearch_from_python() -> TestResult {
         trace.contains("order 999 was placed") || trace.contains("order 1"),
         "the trace has its lines: {trace:.500}"
     );
-    let found = client.get("/api/v1/logs?query=order.number%3D77").await?.text();
+    let found = client.get("/api/v1/logs?query=order.number%3A77").await?.text();
     ensure!(found.contains("order 77 was placed") && found.contains("shop.orders"), "a search finds it: {found}");
     let ledger = client.get("/api/v1/ingest").await?.text();
     ensure!(ledger.contains("unsupported"), "the ledger knows what was refused: {ledger}");
@@ -213,7 +213,7 @@ async fn syslog_from_python() -> TestResult {
     let of = |app: &str| format!(r#"["python-{app}",13,"the shop is open",2]"#);
     let expect = format!("[{},{},{}]", of("tcp-newline"), of("tcp-octets"), of("udp-"));
     check_thrice(&mut server, query, &expect).await?;
-    let found = server.client().get("/api/v1/logs?query=resource.host.name%3Dshop-1&limit=1").await?.text();
+    let found = server.client().get("/api/v1/logs?query=resource.host.name%3Ashop-1&limit=1").await?.text();
     ensure!(found.contains("syslog.structured_data.shop@32473.region"), "its structured data: {found}");
     Ok(())
 }

@@ -88,7 +88,7 @@ struct ActionLine<'a> {
 }
 
 /// Bytes of an index's name and of an id that are kept.
-const NAME_BYTES_MAX: usize = 512;
+const NAME_BYTES_MAX: usize = 255;
 
 /// Translates a bulk request; `index` is the one that the path names.
 ///

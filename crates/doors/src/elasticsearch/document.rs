@@ -14,6 +14,10 @@ use crate::Reason;
 use crate::any_value::{AnyValue, Kind};
 use crate::wire::{Fields, Value};
 
+/// How much longer than its document the names of its fields may be together, and what is always allowed.
+const NAMES_GROWTH_MAX: usize = 4;
+const NAMES_BYTES_MIN: usize = 64 * 1024;
+
 /// A document's fields; used again for the next.
 #[derive(Debug, Default)]
 pub(super) struct Document {
@@ -63,13 +67,23 @@ impl Document {
         self.values.clear();
         self.fields.clear();
         let mut is_over = false;
+        let names_max = NAMES_BYTES_MIN + NAMES_GROWTH_MAX * json.len();
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let walk = Walk { document: self, path: &mut String::new(), fields_max, is_over: &mut is_over, is_top: true };
+        let walk = Walk {
+            document: self,
+            path: &mut String::new(),
+            fields_max,
+            names_max,
+            is_over: &mut is_over,
+            is_top: true,
+        };
         let read = walk.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         match read {
             Ok(()) => Ok(()),
             Err(_) if is_over => {
-                let reason = format!("Limit of total fields [{fields_max}] has been exceeded");
+                let reason = format!(
+                    "Limit of total fields [{fields_max}] has been exceeded, or their nested names are too long"
+                );
                 Err((Reason::TooLarge, ItemError { kind: "illegal_argument_exception", reason }))
             }
             Err(error) => {
@@ -95,6 +109,8 @@ struct Walk<'a> {
     document: &'a mut Document,
     path: &'a mut String,
     fields_max: usize,
+    /// Bytes of all names together: those of objects are repeated for each field in them.
+    names_max: usize,
     is_over: &'a mut bool,
     /// It is the document itself, which must be an object.
     is_top: bool,
@@ -106,7 +122,8 @@ impl Walk<'_> {
         if self.is_top {
             return Err(E::custom("expected an object"));
         }
-        if self.document.fields.len() >= self.fields_max {
+        let names = self.document.names.len() + self.path.len();
+        if self.document.fields.len() >= self.fields_max || names > self.names_max {
             *self.is_over = true;
             return Err(E::custom("too many fields"));
         }
@@ -171,8 +188,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 self.path.push('.');
             }
             self.path.push_str(&name);
-            let Walk { document, path, fields_max, is_over, .. } = &mut self;
-            object.next_value_seed(Walk { document, path, fields_max: *fields_max, is_over, is_top: false })?;
+            let Walk { document, path, fields_max, names_max, is_over, .. } = &mut self;
+            object.next_value_seed(Walk {
+                document,
+                path,
+                fields_max: *fields_max,
+                names_max: *names_max,
+                is_over,
+                is_top: false,
+            })?;
             self.path.truncate(length);
         }
         match is_empty && !self.is_top {

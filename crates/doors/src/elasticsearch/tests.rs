@@ -168,6 +168,11 @@ fn a_document_beyond_its_bounds_costs_itself() {
     check(&format!("{{\"a\":\"{}\"}}", "x".repeat(1000)), "longer than 1000");
     check(r#"{"a":1,"b":{"c":1,"d":1},"e":1,"f":1,"g":1}"#, "total fields [5]");
     check(&format!("{{\"a\":{}1{}}}", "[".repeat(200), "]".repeat(200)), "recursion limit");
+    let wide = (0..10_000).map(|n| format!("\"{n}\":1")).collect::<Vec<_>>().join(",");
+    let document = format!("{{\"{}\":{{{wide}}}}}", "x".repeat(100_000));
+    let body = format!("{{\"create\":{{}}}}\n{document}\n");
+    let bulk = translate(None, body.as_bytes(), &Limits::default()).expect("a bulk request");
+    assert!(bulk.items[0].error.is_some(), "a long name repeated for each field under it");
 }
 
 #[test]

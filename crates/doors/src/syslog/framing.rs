@@ -28,6 +28,8 @@ pub struct Framing {
     message_bytes_max: usize,
     /// What has come of the message that is not whole yet; at most a message and the head of its length.
     pending: Vec<u8>,
+    /// Bytes of the pending message that are known to hold no line's end, so that bytes that drip are searched once.
+    searched: usize,
     /// Bytes of the last message that are still to be skipped.
     skip: Skip,
 }
@@ -52,7 +54,7 @@ enum Next {
 impl Framing {
     /// Messages may have so many bytes.
     pub fn new(message_bytes_max: usize) -> Framing {
-        Framing { message_bytes_max: message_bytes_max.max(1), pending: Vec::new(), skip: Skip::Nothing }
+        Framing { message_bytes_max: message_bytes_max.max(1), pending: Vec::new(), searched: 0, skip: Skip::Nothing }
     }
 
     /// Takes bytes that have come and feeds the messages that are whole now.
@@ -84,19 +86,26 @@ impl Framing {
 
     fn cut(&mut self, feed: &mut dyn FnMut(Message<'_>)) {
         let mut at = 0;
+        // Bytes of the first message that hold no line's end.
+        let mut searched = std::mem::take(&mut self.searched);
         loop {
             at += self.skipped(at);
             // Line ends between messages, and a NUL that some senders end them with.
             at += self.pending[at..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r' | 0)).count();
-            match self.next(&self.pending[at..]) {
-                Next::Unknown => break,
+            let rest = &self.pending[at..];
+            match self.next(rest, if at == 0 { searched } else { 0 }) {
+                Next::Unknown => {
+                    self.searched = rest.len();
+                    break;
+                }
                 Next::Message { start, end, is_cut, then } => {
-                    let bytes = &self.pending[at + start..at + end];
+                    let bytes = &rest[start..end];
                     if !bytes.trim_ascii().is_empty() {
                         feed(Message { bytes, is_cut });
                     }
                     at += end;
                     self.skip = then;
+                    searched = 0;
                 }
             }
         }
@@ -123,11 +132,11 @@ impl Framing {
         }
     }
 
-    fn next(&self, rest: &[u8]) -> Next {
+    fn next(&self, rest: &[u8], searched: usize) -> Next {
         if rest.is_empty() || self.skip != Skip::Nothing {
             return Next::Unknown;
         }
-        let is_digit = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_digit = rest.iter().take(LENGTH_DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
         if is_digit > 0 && is_digit <= LENGTH_DIGITS_MAX {
             if is_digit == rest.len() {
                 return Next::Unknown;
@@ -141,7 +150,8 @@ impl Framing {
                 return Next::Message { start, end: start + kept, is_cut: length > kept, then };
             }
         }
-        match rest.iter().position(|byte| *byte == b'\n') {
+        let line_end = rest[searched..].iter().position(|byte| *byte == b'\n').map(|end| searched + end);
+        match line_end {
             Some(end) if end <= self.message_bytes_max => {
                 Next::Message { start: 0, end, is_cut: false, then: Skip::Nothing }
             }
@@ -153,7 +163,7 @@ impl Framing {
 
 /// The length before a message and the bytes that it takes: digits, a space, and a message after it.
 fn length_head(bytes: &[u8]) -> Option<(usize, usize)> {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes.iter().take(LENGTH_DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
     if digits == 0 || digits > LENGTH_DIGITS_MAX || bytes.get(digits) != Some(&b' ') || bytes[0] == b'0' {
         return None;
     }

@@ -68,7 +68,9 @@ fn time(text: &str, received: i64) -> Option<(i64, &str)> {
 fn tag<'a>(text: &'a str, draft: &mut LogDraft, origin: &mut Origin) -> &'a str {
     let end = text.find([':', '[', ' ']).unwrap_or(text.len());
     let (tag, rest) = text.split_at(end);
-    if tag.is_empty() || tag.len() > TAG_BYTES_MAX {
+    // A program's name or path; anything else is the message's own.
+    let is_tag = tag.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '('));
+    if !is_tag || tag.len() > TAG_BYTES_MAX {
         return text;
     }
     let (process, rest) = match rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {

@@ -6,6 +6,10 @@ use super::Origin;
 use crate::ids;
 use crate::log_draft::LogDraft;
 
+/// Bytes of an id or a name in structured data; RFC 5424 allows 32. An id is repeated for each of its parameters, so
+/// what it may be bounds what a message becomes.
+const NAME_BYTES_MAX: usize = 128;
+
 /// The id of structured data that carry the context of a trace.
 const TRACE_DATA: &str = "opentelemetry";
 
@@ -78,7 +82,7 @@ fn structured_data(text: &str) -> Option<(Vec<Element<'_>>, &str)> {
         None => return None,
     };
     while let Some(inner) = rest.strip_prefix('[') {
-        let end = inner.find([' ', ']'])?;
+        let end = inner.find([' ', ']']).filter(|end| *end <= NAME_BYTES_MAX)?;
         let mut element = Element { id: &inner[..end], parameters: Vec::new() };
         rest = &inner[end..];
         loop {
@@ -87,7 +91,7 @@ fn structured_data(text: &str) -> Option<(Vec<Element<'_>>, &str)> {
                 rest = after;
                 break;
             }
-            let (name, after) = rest.split_once("=\"")?;
+            let (name, after) = rest.split_once("=\"").filter(|(name, _)| name.len() <= NAME_BYTES_MAX)?;
             let (value, after) = value(after)?;
             element.parameters.push((name, value));
             rest = after;

@@ -100,6 +100,9 @@ fn rfc_5424() {
         "service.name=a host.name=h severity=9 text=info body=m syslog.facility=user syslog.version=1 \
          syslog.structured_data.opentelemetry.x=1 flags=1 trace=16 span=8",
     );
+    let long = "x".repeat(200);
+    let message = format!("<14>1 - h a - - [{long} a=\"1\"] m");
+    assert!(record(message.as_bytes()).contains(&format!("1 - h a - - [{long} a=\"1\"] m")), "an id that is none");
     check(
         "<14>1 soon h a - - - m",
         "service.name=a host.name=h severity=9 text=info body=m syslog.facility=user syslog.timestamp=soon syslog.version=1",

@@ -6,8 +6,10 @@ use ::doors::elasticsearch::{self, Probe};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Method, StatusCode, header};
+use ingest::Admission;
 
 use super::{Door, ELASTICSEARCH, make_durable, receive, translate};
 use crate::ingest_edge::Edge;
@@ -70,6 +72,28 @@ pub(super) async fn bulk(
     let mut received = receive(edge, parts, body, coding).await?;
     let read = move |body: &[u8], limits: &_| elasticsearch::translate(index.as_deref(), body, limits);
     let mut bulk = translate(edge, &mut received, read).await?;
+    let answer = elasticsearch::bulk_answer(&bulk, began.elapsed().as_millis());
+    bulk.items = Vec::new();
+    // Before anything is stored: afterwards the answer must be given, whatever room there is.
+    let room = match answer.len() {
+        0..ANSWER_BYTES_FREE => None,
+        length => Some(edge.ingest.admit(length).await?),
+    };
     make_durable(edge, &mut bulk.translation, received).await?;
-    Ok(json(StatusCode::OK, elasticsearch::bulk_answer(&bulk, began.elapsed().as_millis())))
+    Ok(json(StatusCode::OK, Bytes::from_owner(Answer { bytes: answer, _room: room })))
+}
+
+/// Bytes of an answer that are not counted; those of the head of a request are not either.
+const ANSWER_BYTES_FREE: usize = 16 * 1024;
+
+/// An answer, which may be longer than what it answers, and its room in the byte budget until it is written.
+struct Answer {
+    bytes: Vec<u8>,
+    _room: Option<Admission>,
+}
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }

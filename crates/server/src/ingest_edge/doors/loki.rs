@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, StatusCode, header};
 
-use super::{make_durable, outcome_of, receive, translate};
+use super::{make_durable, outcome_of, receive, text, translate};
 use crate::ingest_edge::Edge;
 use crate::ingest_edge::error::EdgeError;
 use crate::ingest_edge::media::{self, Coding};
@@ -14,17 +14,22 @@ use crate::ingest_edge::media::{self, Coding};
 const BUILD_INFO: &str =
     r#"{"version":"3.5.0","revision":"spyhop","branch":"","buildUser":"","buildDate":"","goVersion":""}"#;
 
+const READY: &str = "ready\n";
+
 /// What a client is told before it pushes.
 pub(super) fn probe(method: &Method, path: &str) -> Option<&'static str> {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     match path {
         "/loki/api/v1/status/buildinfo" if reads => Some(BUILD_INFO),
-        "/ready" | "/loki/ready" if reads => Some("ready\n"),
+        "/ready" | "/loki/ready" if reads => Some(READY),
         _ => None,
     }
 }
 
-pub(super) fn answer_probe(body: &'static str) -> Response {
+pub(super) fn answer_probe(edge: &Edge, body: &'static str) -> Response {
+    if body == READY && !edge.ingest.ready() {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "not ready: pushes are refused");
+    }
     let content_type = if body.starts_with('{') { "application/json" } else { "text/plain" };
     ([(header::CONTENT_TYPE, content_type)], body).into_response()
 }

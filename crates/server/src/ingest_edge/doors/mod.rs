@@ -80,7 +80,7 @@ impl Door {
 pub(super) async fn serve(edge: &Edge, door: Door, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let answered = match &door {
-        Door::LokiProbe(body) => return loki::answer_probe(body),
+        Door::LokiProbe(body) => return loki::answer_probe(edge, body),
         Door::Probe(probe) => return elasticsearch::answer_probe(edge, probe, request).await,
         _ => sent(edge, &door, request).await,
     };
