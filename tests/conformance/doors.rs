@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use testkit::coding::{gzip_zeros, snappy_block};
 use testkit::raw::{RawAnswer, exchange, request};
 use testkit::{Server, ServerSettings, gzip};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::doors_shared::{
     DOORS, JSON, NDJSON, PROTOBUF, PROTOBUF_2, SNAPPY, bulk, loki_json, loki_protobuf, sample, write_1, write_2, zipkin,
@@ -43,12 +45,17 @@ fn noted(is_right: bool, found: impl std::fmt::Debug) -> Result<()> {
     if is_right { Ok(()) } else { Err(anyhow::anyhow!("{found:?}")) }
 }
 
+/// Requests of at most 20 MiB, so that bombs need not be large.
+fn small_requests() -> ServerSettings {
+    ServerSettings::default().with("SPYHOP_INGEST_REQUEST_BYTES_MAX", "20MiB")
+}
+
 /// A snappy block that says that 4 GiB will come out.
 const LIES: [u8; 7] = [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0];
 
 #[tokio::test]
 async fn loki() -> TestResult {
-    let server = Server::start(ServerSettings::default()).await?;
+    let server = Server::start(small_requests()).await?;
     let [grpc, http, _] = server.ports();
     let mut table = Table::new("D Loki");
     let push = "/loki/api/v1/push";
@@ -78,7 +85,7 @@ async fn loki() -> TestResult {
             ("POST", push, &[PROTOBUF], b"{}".to_vec(), 400, "snappy"),
             ("POST", push, &[PROTOBUF], snappy_block(&[0x0a, 9]), 400, "no push request"),
             ("POST", push, &[PROTOBUF], LIES.to_vec(), 413, "over the limit"),
-            ("POST", push, &[JSON, GZIP], gzip_zeros(65 << 20), 413, "over the limit"),
+            ("POST", push, &[JSON, GZIP], gzip_zeros(21 << 20), 413, "over the limit"),
             ("POST", push, &[("Content-Type", "text/plain")], loki_json(1), 415, "content type must be"),
             ("POST", push, &[JSON, ("Content-Encoding", "br")], loki_json(1), 415, "coding 'br'"),
             ("POST", push, &[JSON, ("X-Scope-OrgID", "a")], loki_json(1), 400, "one tenant"),
@@ -99,7 +106,7 @@ async fn loki() -> TestResult {
 
 #[tokio::test]
 async fn elasticsearch() -> TestResult {
-    let server = Server::start(ServerSettings::default()).await?;
+    let server = Server::start(small_requests()).await?;
     let [_, http, _] = server.ports();
     let mut table = Table::new("D Elasticsearch");
     let mixed = b"{\"create\":{}}\n{\"message\":\"m\"}\n{\"delete\":{\"_id\":\"1\"}}\n{\"index\":{}}\n[\n".to_vec();
@@ -119,7 +126,7 @@ async fn elasticsearch() -> TestResult {
             ("POST", "/_bulk", &[NDJSON], vec![], 400, "request body is required"),
             ("POST", "/_bulk", &[NDJSON], b"{\"create\":{}}\n".to_vec(), 400, "no document"),
             ("POST", "/_bulk", &[NDJSON], b"what\n".to_vec(), 400, "malformed action"),
-            ("POST", "/_bulk", &[NDJSON, GZIP], gzip_zeros(65 << 20), 413, "over the limit"),
+            ("POST", "/_bulk", &[NDJSON, GZIP], gzip_zeros(21 << 20), 413, "over the limit"),
             ("GET", "/_bulk", &[], vec![], 405, "use POST"),
             ("GET", "/", &[], vec![], 200, "You Know, for Search"),
             ("GET", "/elasticsearch/", &[], vec![], 200, r#""number":"8"#),
@@ -279,6 +286,63 @@ async fn rates_are_shared_and_refused_in_words() -> TestResult {
     let count = server.client().sql_count("select count(*) from logs").await?;
     table.note("D refused is not stored", noted(count == 300, count));
     tokio::time::sleep(Duration::from_millis(100)).await;
+    table.finish()
+}
+
+#[tokio::test]
+async fn overload_is_shared_and_refused_in_words() -> TestResult {
+    let settings = ServerSettings::default()
+        .with("SPYHOP_INGEST_REQUEST_BYTES_MAX", "900KiB")
+        // So small that it has no reserve for small requests.
+        .with("SPYHOP_INGEST_INFLIGHT_BYTES_MAX", "1800KiB")
+        .with("SPYHOP_INGEST_ADMISSION_WAIT", "300ms");
+    let server = Server::start(settings).await?;
+    let [_, http, _] = server.ports();
+    let mut table = Table::new("D overload");
+    // Uploads through one door that stall just before their end hold nearly the whole budget.
+    let upload = request("POST", "/loki/api/v1/push", &[JSON], &vec![b' '; 910_000]);
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(("127.0.0.1", http)).await?;
+        stream.write_all(&upload[..upload.len() - 10]).await?;
+        stalled.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for door in &DOORS {
+        let sent = request("POST", door.path, door.headers, &(door.body)(1));
+        let outcome = check(http, &sent, 429, "send again later").await;
+        let retry = outcome.as_ref().ok().and_then(|answer| answer.header("retry-after")).map(str::to_owned);
+        table.note(&format!("D {}", door.name), outcome.map(drop));
+        table.note(&format!("D {} says when", door.name), noted(retry.as_deref() == Some("2"), retry));
+    }
+    drop(stalled);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for door in &DOORS {
+        let sent = request("POST", door.path, door.headers, &(door.body)(1));
+        table.note(&format!("D {} is let in then", door.name), check(http, &sent, door.success, "").await.map(drop));
+    }
+    table.finish()
+}
+
+#[tokio::test]
+async fn small_requests_pass_stalled_uploads_by() -> TestResult {
+    let server = Server::start(ServerSettings::default().with("SPYHOP_INGEST_INFLIGHT_BYTES_MAX", "128MiB")).await?;
+    let [_, http, _] = server.ports();
+    let mut table = Table::new("D reserve");
+    let upload = request("POST", "/_bulk", &[NDJSON], &vec![b' '; 60 << 20]);
+    let mut stalled = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(("127.0.0.1", http)).await?;
+        // The second finds no room before its end, and is no longer read.
+        let sent = stream.write_all(&upload[..upload.len() - 10]);
+        let _ = tokio::time::timeout(Duration::from_secs(2), sent).await;
+        stalled.push(stream);
+    }
+    for door in &DOORS {
+        let sent = request("POST", door.path, door.headers, &(door.body)(1));
+        table.note(&format!("D {}", door.name), check(http, &sent, door.success, "").await.map(drop));
+    }
+    drop(stalled);
     table.finish()
 }
 

@@ -57,8 +57,8 @@ fn metadata_of<'a>(name: &[u8], all: &HashMap<&'a [u8], Metadata<'a>>) -> Metada
     all.get(name).or_else(family).copied().unwrap_or_default()
 }
 
-fn read_series<'a>(
-    message: &'a [u8],
+fn read_series(
+    message: &[u8],
     metadata: &HashMap<&[u8], Metadata<'_>>,
     writing: &mut Writing,
 ) -> Result<(), DoorError> {

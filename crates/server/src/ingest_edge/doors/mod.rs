@@ -158,7 +158,10 @@ fn text(status: StatusCode, sentence: &str) -> Response {
 /// Reads and inflates a body; taking it out of its place says that nothing is left to be drained.
 async fn receive(edge: &Edge, parts: &Parts, body: &mut Option<Body>, coding: Coding) -> Result<Received, EdgeError> {
     let body = body.take().unwrap_or_default();
-    let received = read_http(edge, body, content_length(&parts.headers)).await?;
+    // As much from the start as a small request needs for its translation too: more than the start is not to be had
+    // where large uploads stall.
+    let start = SMALL_BYTES.min(edge.settings.request_bytes_max as u64);
+    let received = read_http(edge, body, content_length(&parts.headers).map(|length| length.max(start))).await?;
     let received = inflate(edge, coding, received).await?;
     edge.settings.counters.count_bytes(received.wire_bytes, received.bytes.len());
     Ok(received)
@@ -169,7 +172,9 @@ const INLINE_TRANSLATE_BYTES_MAX: usize = 256 * 1024;
 /// First guess of how much longer OTLP is than what it is translated from.
 const GROWTH_GUESS: usize = 2;
 /// Least bytes that a translation is given.
-const REQUEST_BYTES_MIN: usize = 64 * 1024;
+const REQUEST_BYTES_MIN: usize = 16 * 1024;
+/// Bytes of the byte budget that every request has from the start.
+const SMALL_BYTES: u64 = 64 * 1024;
 
 /// Translates a body; the budget covers what comes out before it does. What is longer than guessed is translated again
 /// with more room, as bodies are inflated.
@@ -183,7 +188,7 @@ where
     let mut allowed = length.saturating_mul(GROWTH_GUESS).max(REQUEST_BYTES_MIN).min(bytes_max.max(1));
     loop {
         // Twice: records are gathered first, and copied into the request then.
-        received.cover(received.wire_bytes + length + 2 * allowed).await?;
+        received.cover(length + 2 * allowed).await?;
         let limits = Limits { request_bytes_max: allowed, ..Limits::default() };
         let translated = if length < INLINE_TRANSLATE_BYTES_MAX {
             translate(&received.bytes, &limits)
