@@ -20,6 +20,8 @@
 //! - No value is lost (I11): what has no place in OTLP becomes an attribute under its own name.
 
 mod any_value;
+#[cfg(test)]
+mod bad_input;
 pub mod elasticsearch;
 mod envelope;
 mod error;
