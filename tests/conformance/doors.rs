@@ -32,8 +32,10 @@ async fn check(port: u16, sent: &[u8], status: u16, part: &str) -> Result<RawAns
     Ok(answer)
 }
 
-/// Rows of a method, a path, headers, a body, the status of the answer and a part of it.
-async fn rows(table: &mut Table, port: u16, rows: &[(&str, &str, Headers<'_>, Vec<u8>, u16, &str)]) {
+/// A method, a path, headers, a body, the status of the answer and a part of it.
+type Row<'a> = (&'a str, &'a str, Headers<'a>, Vec<u8>, u16, &'a str);
+
+async fn rows(table: &mut Table, port: u16, rows: &[Row<'_>]) {
     for (method, path, headers, body, status, part) in rows {
         let outcome = check(port, &request(method, path, headers, body), *status, part).await;
         let shown: String = String::from_utf8_lossy(body).chars().take(60).collect();
