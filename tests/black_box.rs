@@ -9,6 +9,7 @@ mod clients;
 mod compat;
 mod conformance;
 mod deploy;
+mod doors;
 mod e2e;
 mod faults;
 mod settings;

@@ -1,11 +1,14 @@
 //! The rules an OTLP receiver must keep, as tables: raw bytes in, raw bytes out, over real sockets.
 //!
 //! Each row is named by the rule it tests: P paths, C content, O outcome, X refusals, G gRPC, J the JSON mapping,
-//! W the protobuf wire, R records, N network. `rows` has the words the tables are written in. A table runs whole; its
+//! W the protobuf wire, R records, N network, D the other doors. `rows` has the words the tables are written in. A table runs whole; its
 //! failures are told together.
 
 mod content;
 mod credentials;
+mod doors;
+mod doors_shared;
+mod doors_syslog;
 mod grpc;
 mod json;
 mod network;

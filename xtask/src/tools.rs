@@ -85,7 +85,7 @@ pub fn node() -> Result<PathBuf> {
     if major < 20 {
         bail!("the tests need Node.js 20 or newer; {} is {}", node.display(), version.trim());
     }
-    for folder in ["tests/e2e", "tests/node_app", "tests/clients/node"] {
+    for folder in ["tests/e2e", "tests/node_app", "tests/clients/node", "tests/doors"] {
         install_locked(&folders::root().join(folder))?;
     }
     Ok(node)

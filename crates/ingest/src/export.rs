@@ -77,6 +77,9 @@ pub struct ExportRequest {
     pub body: Bytes,
     /// Its room in the byte budget, held until it is answered.
     pub admission: Admission,
+    /// Records that were turned away before the body was made, by the name of the reason: where another protocol is
+    /// translated to OTLP, what has no place in it is in the ledger all the same.
+    pub turned_away: Vec<(&'static str, u32)>,
 }
 
 /// What a request is answered with. Its records are durable (I1).
@@ -94,6 +97,7 @@ pub(crate) struct Job {
     pub(crate) encoding: Encoding,
     pub(crate) body: Bytes,
     pub(crate) digest: Digest,
+    pub(crate) turned_away: Vec<(&'static str, u32)>,
     pub(crate) reply: oneshot::Sender<Result<ExportResponse, ExportError>>,
     /// Held until the job is answered.
     pub(crate) _admission: Admission,
@@ -193,7 +197,7 @@ impl Ingest {
     /// # Errors
     /// See [`ExportError`]; none of the records is stored.
     pub async fn export(&self, request: ExportRequest) -> Result<ExportResponse, ExportError> {
-        let ExportRequest { tenant, signal, encoding, body, admission } = request;
+        let ExportRequest { tenant, signal, encoding, body, admission, turned_away } = request;
         self.check_open()?;
         let request_bytes_max = self.shared.limits.request_bytes_max;
         if body.len() > request_bytes_max {
@@ -204,7 +208,7 @@ impl Ingest {
         self.check_rates(&tenant, signal, encoding, &body).await?;
         let digest = digest(&tenant, signal, encoding, &body).await;
         let (reply, answer) = oneshot::channel();
-        let job = Job { tenant, signal, encoding, body, digest, reply, _admission: admission };
+        let job = Job { tenant, signal, encoding, body, digest, turned_away, reply, _admission: admission };
         let queued = self.queue.send(Message::Export(job));
         match tokio::time::timeout(self.shared.limits.admission_wait, queued).await {
             Ok(Ok(())) => {}

@@ -107,14 +107,47 @@ pub(crate) fn receipt(job: &Job, appended: &Appended, response: Vec<u8>) -> Rece
         tenant: job.tenant.clone(),
         signal: job.signal,
         response,
-        received: appended.received,
+        received: job.turned_away.iter().fold(appended.received, |sum, (_, count)| sum.saturating_add(*count)),
         stored: appended.stored,
         rejected: appended
             .rejected
             .iter()
-            .map(|(reason, count)| Rejection { reason: reason.name().to_owned(), count: *count })
+            .map(|(reason, count)| (reason.name(), *count))
+            .chain(job.turned_away.iter().copied())
+            .map(|(reason, count)| Rejection { reason: reason.to_owned(), count })
             .collect(),
         rows: appended.rows.clone(),
-        services: appended.services.iter().map(service_counts).collect(),
+        services: services(job, appended),
     }
+}
+
+/// Name of the service of records that name none.
+const UNKNOWN_SERVICE: &str = "unknown_service";
+
+/// What became of the records, by service. Of those that were turned away nobody knows the service.
+fn services(job: &Job, appended: &Appended) -> Vec<ServiceCounts> {
+    let mut services: Vec<ServiceCounts> = appended.services.iter().map(service_counts).collect();
+    if job.turned_away.is_empty() {
+        return services;
+    }
+    let unknown = services.iter().position(|counts| *counts.service == *UNKNOWN_SERVICE).unwrap_or_else(|| {
+        services.push(ServiceCounts {
+            service: UNKNOWN_SERVICE.into(),
+            received: 0,
+            stored: 0,
+            duplicate: 0,
+            rejected: Vec::new(),
+        });
+        services.len() - 1
+    });
+    let counts = &mut services[unknown];
+    for (reason, count) in &job.turned_away {
+        counts.received = counts.received.saturating_add(*count);
+        counts.rejected.push(SampledRejection {
+            reason: (*reason).to_owned(),
+            count: *count,
+            sample: Default::default(),
+        });
+    }
+    services
 }

@@ -95,6 +95,7 @@ impl Fixture {
             encoding: Encoding::Json,
             body: Bytes::copy_from_slice(body.as_bytes()),
             reply,
+            turned_away: Vec::new(),
             _admission: admission,
         };
         (job, answer)
@@ -157,7 +158,10 @@ struct Committed {
 async fn export(ingest: Ingest, signal: Signal, body: String) -> Result<ExportResponse, ExportError> {
     let admission = ingest.admit(body.len()).await?;
     let tenant = TenantId::default();
-    ingest.export(ExportRequest { tenant, signal, encoding: Encoding::Json, body: body.into(), admission }).await
+    let turned_away = Vec::new();
+    ingest
+        .export(ExportRequest { tenant, signal, encoding: Encoding::Json, body: body.into(), admission, turned_away })
+        .await
 }
 
 /// A request of log records with these texts and, if there is one, this time.

@@ -1,8 +1,8 @@
 //! Who may send and who may ask: tokens and users, checked from a request's headers alone, before its body is read.
 //!
 //! Vocabulary: a *scope* is what a credential is good for; a *token* is sent as `authorization: Bearer …`, in the
-//! header that is configured for it, or as the password of any user over Basic, which is how a browser sends one; a
-//! *user* is a name and a password over Basic.
+//! header that is configured for it, as the password of any user over Basic, which is how a browser sends one, or as
+//! the key of an `ApiKey`, which is how clients of Elasticsearch do; a *user* is a name and a password over Basic.
 //!
 //! Invariants: only digests are kept, so that nothing here can show a secret; a comparison takes the same time
 //! wherever two secrets differ, and every credential is compared, whichever matched. A port for whose scope nothing
@@ -145,6 +145,14 @@ impl Credentials {
             let bytes = value.as_bytes().trim_ascii();
             if let Some(token) = scheme(bytes, "bearer") {
                 shown.token(token);
+            } else if let Some(key) = scheme(bytes, "apikey") {
+                // `id:key` in base64, or the token as it is.
+                shown.token(key);
+                if let Some(pair) = decoded(key)
+                    && let Some(at) = pair.iter().position(|byte| *byte == b':')
+                {
+                    shown.token(&pair[at + 1..]);
+                }
             } else if let Some(user) = scheme(bytes, "basic").and_then(decoded) {
                 shown.digests.push(digest(&[b"user", &user]));
                 if let Some(at) = user.iter().position(|byte| *byte == b':') {
@@ -239,6 +247,11 @@ mod tests {
         check(&[("authorization", &basic("anybody:read-1"))], read, Ok(()));
         check(&[("authorization", &basic("anybody:send-1"))], read, Err(Denied::MayNotRead));
         check(&[("authorization", "Basic ???")], read, Err(Denied::Unknown));
+        let api_key = |pair: &str| format!("ApiKey {}", STANDARD.encode(pair));
+        check(&[("authorization", &api_key("any id:send-1"))], send, Ok(()));
+        check(&[("authorization", "apikey send-1")], send, Ok(()));
+        check(&[("authorization", &api_key("send-1"))], send, Err(Denied::Unknown));
+        check(&[("authorization", &api_key("ann:pass:word"))], send, Err(Denied::Unknown));
         // A user is no token and a token no user.
         check(&[("authorization", "Bearer ann:pass:word")], read, Err(Denied::Unknown));
         check(&[("authorization", &basic("send-1"))], send, Err(Denied::Unknown));

@@ -1,4 +1,4 @@
-//! The network edges: OTLP in over gRPC and HTTP, and the query API with the UI.
+//! The network edges: OTLP in over gRPC and HTTP, the other doors beside it, and the query API with the UI.
 //!
 //! Both edges are axum routers; [`serve()`] runs one on listeners that somebody else opened. The edges translate:
 //! protocol in, one call of `ingest` or `query`, answer or error out. No state of theirs outlives a request but
@@ -20,10 +20,12 @@ mod linger;
 pub mod query_edge;
 mod serve;
 pub mod status;
+mod syslog;
 mod tls;
 
 pub use credentials::{Credentials, Scope, Secrets};
 pub use ingest_edge::{Cors, EdgeCounters, IngestEdge, ingest_router};
 pub use query_edge::{QueryEdge, query_router};
 pub use serve::{ServeLimits, serve};
+pub use syslog::{SyslogCounters, SyslogEdge, serve_syslog};
 pub use tls::{Tls, TlsError, TlsFiles, TlsProbe, TlsVersion};

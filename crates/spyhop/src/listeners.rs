@@ -4,7 +4,7 @@
 //! Children find their listeners from descriptor 3 on, as `LISTEN_FDS` says.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -27,28 +27,52 @@ pub(crate) struct Wanted<'a> {
     pub(crate) variable: &'static str,
 }
 
-/// Where ingest listens: gRPC's address, then HTTP's.
-pub(crate) fn ingest_addresses(settings: &Settings) -> [Wanted<'_>; 2] {
-    [
+/// Sockets of a role: listeners of streams first, sockets of datagrams behind them.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    /// Of ingest: gRPC's, HTTP's, and syslog's where that has one. Of query: the API's.
+    pub(crate) streams: Vec<TcpListener>,
+    /// Of ingest: syslog's, where that has one.
+    pub(crate) datagrams: Vec<UdpSocket>,
+}
+
+/// Opens ingest's sockets.
+pub(crate) fn open_ingest(settings: &Settings) -> Result<Sockets, Failure> {
+    let mut streams = vec![
         Wanted { address: &settings.otlp.grpc_address, variable: "SPYHOP_OTLP_GRPC_ADDRESS" },
         Wanted { address: &settings.otlp.http_address, variable: "SPYHOP_OTLP_HTTP_ADDRESS" },
-    ]
+    ];
+    let syslog = &settings.syslog;
+    streams
+        .extend(syslog.tcp_address.as_ref().map(|address| Wanted { address, variable: "SPYHOP_SYSLOG_TCP_ADDRESS" }));
+    let datagrams =
+        syslog.udp_address.as_ref().map(|address| Wanted { address, variable: "SPYHOP_SYSLOG_UDP_ADDRESS" });
+    Ok(Sockets {
+        streams: open(&streams, |addresses| TcpListener::bind(addresses))?,
+        datagrams: open(datagrams.as_slice(), |addresses| UdpSocket::bind(addresses))?,
+    })
 }
 
-/// Where query listens.
-pub(crate) fn query_addresses(settings: &Settings) -> [Wanted<'_>; 1] {
-    [Wanted { address: &settings.api.address, variable: "SPYHOP_API_ADDRESS" }]
+/// Opens query's sockets.
+pub(crate) fn open_query(settings: &Settings) -> Result<Sockets, Failure> {
+    let wanted = [Wanted { address: &settings.api.address, variable: "SPYHOP_API_ADDRESS" }];
+    Ok(Sockets { streams: open(&wanted, |addresses| TcpListener::bind(addresses))?, datagrams: Vec::new() })
 }
 
-/// Opens listeners, trying taken ports again for a while.
-pub(crate) fn open(wanted: &[Wanted<'_>]) -> Result<Vec<TcpListener>, Failure> {
+/// Opens sockets, trying taken ports again for a while.
+fn open<S>(wanted: &[Wanted<'_>], bind: impl Fn(&[SocketAddr]) -> io::Result<S>) -> Result<Vec<S>, Failure> {
     let deadline = Instant::now() + PATIENCE;
-    wanted.iter().map(|wanted| open_one(*wanted, deadline)).collect()
+    wanted.iter().map(|wanted| open_one(*wanted, &bind, deadline)).collect()
 }
 
-fn open_one(wanted: Wanted<'_>, deadline: Instant) -> Result<TcpListener, Failure> {
+fn open_one<S>(
+    wanted: Wanted<'_>,
+    bind: impl Fn(&[SocketAddr]) -> io::Result<S>,
+    deadline: Instant,
+) -> Result<S, Failure> {
     loop {
-        match bind(wanted.address) {
+        let addresses = wanted.address.to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
+        match addresses.and_then(|addresses| bind(&addresses)) {
             Ok(listener) => return Ok(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
                 std::thread::sleep(PAUSE);
@@ -56,11 +80,6 @@ fn open_one(wanted: Wanted<'_>, deadline: Instant) -> Result<TcpListener, Failur
             Err(error) => return Err(Failure::cannot_start(complaint(wanted, &error))),
         }
     }
-}
-
-fn bind(address: &str) -> io::Result<TcpListener> {
-    let addresses: Vec<SocketAddr> = address.to_socket_addrs()?.collect();
-    TcpListener::bind(&addresses[..])
 }
 
 fn complaint(Wanted { address, variable }: Wanted<'_>, error: &io::Error) -> String {
@@ -75,25 +94,29 @@ fn complaint(Wanted { address, variable }: Wanted<'_>, error: &io::Error) -> Str
     }
 }
 
-/// How descriptors of the listeners are renumbered in a child, and their count as `LISTEN_FDS` has it.
-pub(crate) fn mappings(listeners: &[TcpListener]) -> io::Result<Vec<FdMapping>> {
-    let mut mappings = Vec::with_capacity(listeners.len());
-    for (child_fd, listener) in (FIRST_DESCRIPTOR..).zip(listeners) {
-        mappings.push(FdMapping { parent_fd: OwnedFd::from(listener.try_clone()?), child_fd });
-    }
-    Ok(mappings)
+/// How descriptors of the sockets are renumbered in a child.
+pub(crate) fn mappings(sockets: &Sockets) -> io::Result<Vec<FdMapping>> {
+    let streams = sockets.streams.iter().map(|listener| listener.try_clone().map(OwnedFd::from));
+    let datagrams = sockets.datagrams.iter().map(|socket| socket.try_clone().map(OwnedFd::from));
+    let descriptors = (FIRST_DESCRIPTOR..).zip(streams.chain(datagrams));
+    descriptors.map(|(child_fd, parent_fd)| Ok(FdMapping { parent_fd: parent_fd?, child_fd })).collect()
 }
 
-/// The listeners that the supervisor handed down. To be called before any thread is started.
-pub(crate) fn inherited() -> Result<Vec<TcpListener>, Failure> {
+/// The sockets that the supervisor handed down. To be called before any thread is started.
+pub(crate) fn inherited() -> Result<Sockets, Failure> {
     let mut handed = listenfd::ListenFd::from_env();
-    let mut listeners = Vec::new();
+    let mut sockets = Sockets::default();
     for index in 0..handed.len() {
-        let listener = handed.take_tcp_listener(index);
-        let listener = listener.map_err(|error| Failure::cannot_start(format!("descriptor {index}: {error}")))?;
-        listeners.extend(listener);
+        // What is no listener of streams is left where it is.
+        if let Ok(listener) = handed.take_tcp_listener(index) {
+            sockets.streams.extend(listener);
+            continue;
+        }
+        let socket = handed.take_udp_socket(index);
+        let socket = socket.map_err(|error| Failure::cannot_start(format!("descriptor {index}: {error}")))?;
+        sockets.datagrams.extend(socket);
     }
-    Ok(listeners)
+    Ok(sockets)
 }
 
 #[cfg(test)]
@@ -105,9 +128,10 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = taken.local_addr().expect("bound").to_string();
         let wanted = Wanted { address: &address, variable: "SPYHOP_API_ADDRESS" };
-        let failure = open_one(wanted, Instant::now()).expect_err("the port is taken");
+        let bind = |addresses: &[SocketAddr]| TcpListener::bind(addresses);
+        let failure = open_one(wanted, bind, Instant::now()).expect_err("the port is taken");
         assert!(failure.sentence.contains(&address) && failure.sentence.contains("SPYHOP_API_ADDRESS"));
         drop(taken);
-        assert!(open_one(wanted, Instant::now()).is_ok());
+        assert!(open_one(wanted, bind, Instant::now()).is_ok());
     }
 }

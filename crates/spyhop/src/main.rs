@@ -216,14 +216,14 @@ fn serve_all(place: Place) -> Result<(), Failure> {
 
 fn serve_role(role: Role, place: Place) -> Result<(), Failure> {
     if supervised::is_supervised() {
-        let (resolved, listeners) = supervised::inherit()?;
+        let (resolved, sockets) = supervised::inherit()?;
         let settings = Settings::new(&resolved);
         logging::start(role.name(), &settings.log)?;
-        return roles::run(role, &settings, listeners);
+        return roles::run(role, &settings, sockets);
     }
     let resolved = settings::resolve(place.config, place.data_dir)?;
     let settings = Settings::new(&resolved);
     logging::start(role.name(), &settings.log)?;
-    let listeners = roles::open_listeners(role, &settings)?;
-    roles::run(role, &settings, listeners)
+    let sockets = roles::open_sockets(role, &settings)?;
+    roles::run(role, &settings, sockets)
 }

@@ -1,6 +1,6 @@
 //! What comes before any role runs: the data folder, its catalog, and what a person is told.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use catalog::{Catalog, CatalogError};
 use server::status::RoleStatus;
@@ -8,6 +8,7 @@ use server::{Credentials, Scope, Tls};
 use store::{Layout, StoreError};
 
 use crate::failure::Failure;
+use crate::listeners::Sockets;
 use crate::settings::Settings;
 use crate::{clock, logging};
 
@@ -69,9 +70,11 @@ fn check_space(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Says where Spyhop listens: to a person where stdout is a terminal, and to the log.
-pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[TcpListener]) {
+pub(crate) fn announce(settings: &Settings, ingest: &Sockets, query: &Sockets) {
     let shown = |listener: Option<&TcpListener>| listener.and_then(|listener| listener.local_addr().ok());
-    let (grpc, http, api) = (shown(ingest.first()), shown(ingest.get(1)), shown(query.first()));
+    let (grpc, http, api) = (shown(ingest.streams.first()), shown(ingest.streams.get(1)), shown(query.streams.first()));
+    let syslog =
+        [shown(ingest.streams.get(2)), ingest.datagrams.first().map(UdpSocket::local_addr).and_then(Result::ok)];
     let text = |address: Option<SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
     tracing::info!(
         otlp_grpc = text(grpc),
@@ -81,6 +84,12 @@ pub(crate) fn announce(settings: &Settings, ingest: &[TcpListener], query: &[Tcp
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
+    for address in syslog.into_iter().flatten() {
+        tracing::info!(%address, "listening for syslog");
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "syslog knows no credentials: anyone who reaches this port may send");
+        }
+    }
     warn_of_open_doors(settings, [grpc, http], api);
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let url = |address: Option<SocketAddr>| match address {

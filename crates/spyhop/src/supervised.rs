@@ -1,10 +1,9 @@
 //! A role's side of the supervisor: settings and listeners are inherited, and its end is ours.
 
 use std::io::{BufRead, Read};
-use std::net::TcpListener;
 
 use crate::failure::{CODE_FAILED, Failure};
-use crate::listeners;
+use crate::listeners::{self, Sockets};
 use crate::settings::Resolved;
 
 /// Whether this process was started by a supervisor.
@@ -13,15 +12,15 @@ pub(crate) fn is_supervised() -> bool {
 }
 
 /// Takes over what the supervisor hands down, and begins to watch it. To be called first, before any other thread.
-pub(crate) fn inherit() -> Result<(Resolved, Vec<TcpListener>), Failure> {
-    let listeners = listeners::inherited()?;
+pub(crate) fn inherit() -> Result<(Resolved, Sockets), Failure> {
+    let sockets = listeners::inherited()?;
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     read.map_err(|error| Failure::usage(format!("the supervisor sent no settings: {error}")))?;
     let resolved = Resolved::from_line(&line)?;
     let watching = std::thread::Builder::new().name("watch".to_owned()).spawn(leave_with_the_supervisor);
     watching.map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
-    Ok((resolved, listeners))
+    Ok((resolved, sockets))
 }
 
 /// Reads the pipe until it ends, which it does when the supervisor is gone, however it went.

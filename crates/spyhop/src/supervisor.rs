@@ -5,7 +5,6 @@
 //! clients of a role that is being restarted wait instead of being refused. A crash is restarted with back-off; a
 //! role that says that it cannot start ends everything at its first start, and is tried again later on.
 
-use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::failure::{CODE_CANNOT_START, CODE_FAILED, Failure};
+use crate::listeners::Sockets;
 use crate::roles::Role;
 use crate::settings::{Resolved, Settings};
 use crate::signals::Shutdown;
@@ -51,14 +51,14 @@ async fn supervise(resolved: &Resolved, settings: &Settings) -> Result<(), Failu
     // Children read the files themselves; here they are only found to be good or not, in one sentence.
     start::load_tls(settings)?;
     start::prepare_data_folder(settings).await?;
-    let ingest = listeners::open(&listeners::ingest_addresses(settings))?;
-    let query = listeners::open(&listeners::query_addresses(settings))?;
+    let ingest = listeners::open_ingest(settings)?;
+    let query = listeners::open_query(settings)?;
     start::announce(settings, &ingest, &query);
     let shared = Arc::new(Shared { settings_line: resolved.to_line(), grace: settings.shutdown_grace });
     let (stop, stopped) = watch::channel(Stop::Run);
     let mut roles = JoinSet::new();
-    for (role, listeners) in [(Role::Ingest, ingest), (Role::Query, query), (Role::Compact, Vec::new())] {
-        roles.spawn(keep_running(role, listeners, shared.clone(), stopped.clone()));
+    for (role, sockets) in [(Role::Ingest, ingest), (Role::Query, query), (Role::Compact, Sockets::default())] {
+        roles.spawn(keep_running(role, sockets, shared.clone(), stopped.clone()));
     }
     drop(stopped);
     let mut failure = None;
@@ -97,7 +97,7 @@ enum Stop {
 
 async fn keep_running(
     role: Role,
-    listeners: Vec<TcpListener>,
+    sockets: Sockets,
     shared: Arc<Shared>,
     mut stopped: watch::Receiver<Stop>,
 ) -> Result<(), Failure> {
@@ -105,7 +105,7 @@ async fn keep_running(
     let mut was_started = false;
     while *stopped.borrow() == Stop::Run {
         let begun = Instant::now();
-        let status = match spawn(role, &listeners, &shared).await {
+        let status = match spawn(role, &sockets, &shared).await {
             Ok((mut child, stdin)) => {
                 tracing::debug!(%role, pid = child.id(), "started");
                 let status = tokio::select! {
@@ -162,21 +162,21 @@ const PURGE_DELAY_MS: &str = "1000";
 
 /// Starts a child. Its standard input is not kept in the [`Child`], whose `wait` would close it: the end of the pipe
 /// tells the child that the supervisor is gone.
-async fn spawn(role: Role, listeners: &[TcpListener], shared: &Shared) -> std::io::Result<(Child, ChildStdin)> {
+async fn spawn(role: Role, sockets: &Sockets, shared: &Shared) -> std::io::Result<(Child, ChildStdin)> {
+    let mappings = listeners::mappings(sockets)?;
     // The executable that runs now, even where a new version has been put in its place.
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("spyhop")
         .args(["serve", "--role", role.name()])
         .env("SPYHOP_SUPERVISED", "1")
-        .env("LISTEN_FDS", listeners.len().to_string())
+        .env("LISTEN_FDS", mappings.len().to_string())
         .env_remove("LISTEN_PID")
         .env_remove("LISTEN_FDNAMES")
         .stdin(Stdio::piped());
     if std::env::var_os(PURGE_DELAY).is_none() {
         command.env(PURGE_DELAY, PURGE_DELAY_MS);
     }
-    let mappings = listeners::mappings(listeners)?;
     command.fd_mappings(mappings).map_err(std::io::Error::other)?;
     let mut child = command.spawn()?;
     let mut stdin = child.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;

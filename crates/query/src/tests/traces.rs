@@ -114,7 +114,7 @@ async fn a_brief_answer_has_what_a_waterfall_draws() {
             "records of other kinds are whole"
         );
         assert!(brief.spans.iter().all(|span| span.attributes.is_empty() && span.events.is_empty()));
-        let drawn = |span: &api::Span| {
+        let drawn = |span: &Span| {
             let times = (span.start_time_unix_nano, span.end_time_unix_nano);
             let origin = (span.resource.clone(), span.scope.clone());
             (

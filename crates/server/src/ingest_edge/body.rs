@@ -30,10 +30,18 @@ pub(super) struct Received {
     /// Bytes the admission covers.
     covered: usize,
     /// Bytes of the body as it came.
-    wire_bytes: usize,
+    pub(super) wire_bytes: usize,
 }
 
 impl Received {
+    /// Takes room until so many bytes are covered.
+    pub(super) async fn cover(&mut self, bytes: usize) -> Result<(), EdgeError> {
+        match bytes.saturating_sub(self.covered) {
+            0 => Ok(()),
+            more => self.grow(more).await,
+        }
+    }
+
     async fn grow(&mut self, more: usize) -> Result<(), EdgeError> {
         self.admission.grow(more).await?;
         self.covered += more;
@@ -294,9 +302,21 @@ pub(super) async fn export(
     encoding: Encoding,
     received: Received,
 ) -> Result<Bytes, EdgeError> {
-    let Received { bytes, admission, wire_bytes, .. } = received;
-    edge.settings.counters.count_bytes(wire_bytes, bytes.len());
-    let request = ExportRequest { tenant: edge.settings.tenant.clone(), signal, encoding, body: bytes, admission };
+    edge.settings.counters.count_bytes(received.wire_bytes, received.bytes.len());
+    store(edge, signal, encoding, received, Vec::new()).await
+}
+
+/// Hands a body to `ingest` that another protocol's was translated to, with the records that were turned away.
+pub(super) async fn store(
+    edge: &Edge,
+    signal: Signal,
+    encoding: Encoding,
+    received: Received,
+    turned_away: Vec<(&'static str, u32)>,
+) -> Result<Bytes, EdgeError> {
+    let Received { bytes, admission, .. } = received;
+    let tenant = edge.settings.tenant.clone();
+    let request = ExportRequest { tenant, signal, encoding, body: bytes, admission, turned_away };
     Ok(edge.ingest.export(request).await?.body)
 }
 

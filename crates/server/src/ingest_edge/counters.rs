@@ -16,15 +16,21 @@ use crate::status::{Metric, MetricKind, Sample};
 pub enum Protocol {
     Grpc,
     Http,
+    Loki,
+    Elasticsearch,
+    Zipkin,
+    RemoteWrite,
 }
 
-const PROTOCOLS: [&str; 2] = ["grpc", "http"];
+/// OTLP's two, and the other doors.
+const PROTOCOLS: [&str; 6] = ["grpc", "http", "loki", "elasticsearch", "zipkin", "remote_write"];
+const OTLP_PROTOCOLS: usize = 2;
 const OUTCOMES: [&str; 5] = ["stored", "refused", "invalid", "too_large", "denied"];
 
 /// Requests answered, by protocol and outcome, and bytes taken in. Cheap to count, shared by reference.
 #[derive(Debug, Default)]
 pub struct EdgeCounters {
-    requests: [[AtomicU64; 5]; 2],
+    requests: [[AtomicU64; 5]; PROTOCOLS.len()],
     refusals: [[AtomicU64; Reason::ALL.len()]; Signal::ALL.len()],
     bytes_wire: AtomicU64,
     bytes_inflated: AtomicU64,
@@ -117,14 +123,17 @@ impl EdgeCounters {
 
     /// The counts as metrics of the status file.
     pub fn metrics(&self) -> Vec<Metric> {
-        let mut samples = Vec::new();
-        for (protocol, outcomes) in PROTOCOLS.iter().zip(&self.requests) {
-            for (outcome, count) in OUTCOMES.iter().zip(outcomes) {
-                let labels = [("protocol", *protocol), ("outcome", *outcome)];
-                let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-                samples.push(Sample { labels, value: count.load(Ordering::Relaxed) as f64 });
+        let samples = |label: &str, from: usize, to: usize| {
+            let mut samples = Vec::new();
+            for (protocol, outcomes) in PROTOCOLS[from..to].iter().zip(&self.requests[from..to]) {
+                for (outcome, count) in OUTCOMES.iter().zip(outcomes) {
+                    let labels = [(label, *protocol), ("outcome", *outcome)];
+                    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+                    samples.push(Sample { labels, value: count.load(Ordering::Relaxed) as f64 });
+                }
             }
-        }
+            samples
+        };
         let total = |name: &str, help: &str, count: &AtomicU64| {
             Metric::plain(name, help, MetricKind::Counter, count.load(Ordering::Relaxed) as f64)
         };
@@ -133,10 +142,16 @@ impl EdgeCounters {
                 name: "spyhop_otlp_requests_total".to_owned(),
                 help: "OTLP export requests answered.".to_owned(),
                 kind: MetricKind::Counter,
-                samples,
+                samples: samples("protocol", 0, OTLP_PROTOCOLS),
             },
-            total("spyhop_otlp_wire_bytes_total", "Bytes of OTLP bodies as received.", &self.bytes_wire),
-            total("spyhop_otlp_inflated_bytes_total", "Bytes of OTLP bodies inflated.", &self.bytes_inflated),
+            Metric {
+                name: "spyhop_door_requests_total".to_owned(),
+                help: "Requests of other protocols than OTLP answered.".to_owned(),
+                kind: MetricKind::Counter,
+                samples: samples("door", OTLP_PROTOCOLS, PROTOCOLS.len()),
+            },
+            total("spyhop_otlp_wire_bytes_total", "Bytes of bodies as received.", &self.bytes_wire),
+            total("spyhop_otlp_inflated_bytes_total", "Bytes of bodies inflated.", &self.bytes_inflated),
         ]
     }
 }

@@ -45,6 +45,8 @@ pub(super) enum EdgeError {
     TooLarge(String),
     #[error("content type must be application/x-protobuf or application/json")]
     MediaType,
+    #[error("content type must be {0}")]
+    OtherMediaType(&'static str),
     #[error("coding '{0}' is not understood; use one of gzip, zstd, deflate, snappy, identity")]
     Coding(String),
     #[error("the body took longer than {} s to arrive", .0.as_secs())]
@@ -73,7 +75,9 @@ impl EdgeError {
             EdgeError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             EdgeError::Invalid(_) | EdgeError::Rejected(_) | EdgeError::Framing(_) => StatusCode::BAD_REQUEST,
             EdgeError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            EdgeError::MediaType | EdgeError::Coding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            EdgeError::MediaType | EdgeError::OtherMediaType(_) | EdgeError::Coding(_) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             EdgeError::Stalled | EdgeError::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             EdgeError::Denied(denied) if denied.is_unauthenticated() => StatusCode::UNAUTHORIZED,
             EdgeError::Denied(_) => StatusCode::FORBIDDEN,
@@ -87,7 +91,9 @@ impl EdgeError {
     pub(super) fn grpc_code(&self) -> i32 {
         match self {
             EdgeError::Overloaded { .. } | EdgeError::Unavailable { .. } => code::UNAVAILABLE,
-            EdgeError::Invalid(_) | EdgeError::Rejected(_) | EdgeError::MediaType => code::INVALID_ARGUMENT,
+            EdgeError::Invalid(_) | EdgeError::Rejected(_) | EdgeError::MediaType | EdgeError::OtherMediaType(_) => {
+                code::INVALID_ARGUMENT
+            }
             EdgeError::TooLarge(_) | EdgeError::OverRate { .. } => code::RESOURCE_EXHAUSTED,
             EdgeError::Denied(denied) if denied.is_unauthenticated() => code::UNAUTHENTICATED,
             EdgeError::Denied(_) => code::PERMISSION_DENIED,
@@ -118,7 +124,7 @@ impl EdgeError {
             EdgeError::Invalid(_) | EdgeError::Framing(_) => Reason::Malformed,
             EdgeError::Rejected(_) => Reason::EveryRecordRejected,
             EdgeError::TooLarge(_) => Reason::TooLarge,
-            EdgeError::MediaType | EdgeError::Coding(_) => Reason::UnsupportedMediaType,
+            EdgeError::MediaType | EdgeError::OtherMediaType(_) | EdgeError::Coding(_) => Reason::UnsupportedMediaType,
             EdgeError::Slow(_) | EdgeError::Stalled => Reason::TooSlow,
             EdgeError::Deadline => Reason::DeadlinePassed,
             EdgeError::Unimplemented(_) | EdgeError::NotFound | EdgeError::UnknownService => Reason::NotThere,
@@ -174,6 +180,7 @@ mod tests {
         check(EdgeError::Rejected("x".to_owned()), 400, 3, None);
         check(EdgeError::TooLarge("x".to_owned()), 413, 8, None);
         check(EdgeError::MediaType, 415, 3, None);
+        check(EdgeError::OtherMediaType("application/json"), 415, 3, None);
         check(EdgeError::Coding("br".to_owned()), 415, 12, None);
         check(EdgeError::Stalled, 408, 4, None);
         check(EdgeError::Slow(Duration::from_secs(60)), 408, 4, None);

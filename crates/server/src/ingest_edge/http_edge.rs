@@ -95,7 +95,12 @@ fn response(status: StatusCode, media: Media, body: Bytes) -> Response {
 fn refusal(error: &EdgeError, media: Media) -> Response {
     let body = otlp::status_body(media.encoding, error.grpc_code(), &error.to_string());
     let mut answer = response(error.http_status(), media, body.into());
-    let headers = answer.headers_mut();
+    refusal_headers(error, answer.headers_mut());
+    answer
+}
+
+/// Adds to an answer what its error says in headers.
+pub(super) fn refusal_headers(error: &EdgeError, headers: &mut HeaderMap) {
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -109,7 +114,6 @@ fn refusal(error: &EdgeError, media: Media) -> Response {
         }
         _ => {}
     }
-    answer
 }
 
 /// Says that the connection ends here: the rest of the request is not read.

@@ -1,4 +1,5 @@
-//! The edge of the ingest role: OTLP over gRPC and over HTTP on every listener, `/livez` and `/readyz`.
+//! The edge of the ingest role: OTLP over gRPC and over HTTP on every listener, the other doors (`doors`), `/livez` and
+//! `/readyz`.
 //!
 //! One dispatcher serves both protocols: a request with a gRPC content type is a call, anything else is HTTP.
 //! Paths are normalised first (`//v1/logs`, `/v1/logs/`). Both protocols end in one function that reads the body
@@ -11,6 +12,7 @@
 mod body;
 mod cors;
 mod counters;
+mod doors;
 mod error;
 mod grpc;
 mod http_edge;
@@ -84,7 +86,10 @@ async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
         // What is no HTTP/2 is told so, whatever it shows.
         return match media::is_grpc(request.headers()) && request.version() == Version::HTTP_2 {
             true => grpc::refuse(&edge, &request, denied.into()),
-            false => http_edge::refuse(&edge, &request, denied.into()),
+            false => match door_of(&edge, &request) {
+                Some(door) => doors::refuse(&edge, &door, denied.into()),
+                None => http_edge::refuse(&edge, &request, denied.into()),
+            },
         };
     }
     if media::is_grpc(request.headers()) {
@@ -95,8 +100,16 @@ async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     match path.as_str() {
         "/livez" if readable => (StatusCode::OK, "ok\n").into_response(),
         "/readyz" if readable => readiness(&edge),
-        _ => http_edge::serve(&edge, &path, request).await,
+        _ => match doors::door(request.method(), &path) {
+            Some(door) => doors::serve(&edge, door, request).await,
+            None => http_edge::serve(&edge, &path, request).await,
+        },
     }
+}
+
+/// Which other door a request is for.
+fn door_of(edge: &Edge, request: &Request) -> Option<doors::Door> {
+    doors::door(request.method(), &normalised(request.uri().path(), &edge.settings.path_prefix))
 }
 
 /// Whether a request may go on: health is for everyone, and a browser's preflight cannot carry credentials.

@@ -1,46 +1,57 @@
 //! The ingest role: the journal first, then the edges, since no export may be answered before the journal knows what
 //! was stored in the last minutes.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use api::{DigestWindow, SignalCounts};
 use ingest::{Ingest, IngestCounters, IngestLimits, Running};
 use journal::{Journal, JournalLimits, RecoveryReport};
 use server::status::{Metric, MetricKind, RoleStatus, Sample};
-use server::{Cors, Credentials, EdgeCounters, IngestEdge, Tls, ingest_router, serve};
+use server::{
+    Cors, Credentials, EdgeCounters, IngestEdge, SyslogCounters, SyslogEdge, Tls, ingest_router, serve, serve_syslog,
+};
 use store::Layout;
 use tokio::runtime::Runtime;
 
 use super::{Role, runtime, serve_limits};
 use crate::failure::Failure;
+use crate::listeners::Sockets;
 use crate::locks::RoleLock;
 use crate::settings::Settings;
 use crate::signals::Shutdown;
 use crate::status_writer::StatusWriter;
 use crate::{clock, start};
 
+/// Listeners of OTLP: gRPC's and HTTP's.
+const OTLP_LISTENERS: usize = 2;
+
 /// Runs the role until a signal asks for its end.
-pub(super) fn run(
-    settings: &Settings,
-    layout: Layout,
-    lock: RoleLock,
-    listeners: Vec<TcpListener>,
-) -> Result<(), Failure> {
+pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock, sockets: Sockets) -> Result<(), Failure> {
     let runtime = runtime(settings.ingest.workers, "ingest")?;
     let tls = start::load_tls(settings)?;
     let (ingest, running) = open(settings, &layout, &runtime)?;
-    let edge = edge(settings);
+    let (edge, syslog) = (edge(settings), syslog(settings));
+    let Sockets { mut streams, datagrams } = sockets;
+    // Behind those of OTLP.
+    let syslog_streams = streams.split_off(streams.len().min(OTLP_LISTENERS));
     let ended = runtime.block_on(async {
         let mut signals = Shutdown::listen()?;
-        let _writer = report(settings, &layout, &ingest, &edge.counters, tls.clone())?;
+        let counters = Counters { edge: edge.counters.clone(), syslog: syslog.counters.clone() };
+        let _writer = report(settings, &layout, &ingest, counters, tls.clone())?;
         let router = ingest_router(ingest.clone(), edge);
         tracing::info!("taking exports");
-        let served = serve(listeners, router, serve_limits(settings), tls, async move {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let mut stopped_too = stopped.clone();
+        let served = serve(streams, router, serve_limits(settings), tls, async move {
             signals.signal().await;
             tracing::info!("stopping: what is in flight is answered");
+            stop.send_replace(true);
         });
-        let served = served.await;
+        let syslog = serve_syslog(syslog_streams, datagrams, ingest.clone(), syslog, async move {
+            let _ = stopped_too.wait_for(|stop| *stop).await;
+        });
+        drop(stopped);
+        let served = tokio::try_join!(served, syslog).map(|_| ());
         running.drain().await;
         served.map_err(|error| Failure::cannot_start(format!("cannot serve: {error}")))
     });
@@ -116,21 +127,38 @@ fn edge(settings: &Settings) -> IngestEdge {
     }
 }
 
+fn syslog(settings: &Settings) -> SyslogEdge {
+    SyslogEdge {
+        message_bytes_max: settings.syslog.message_bytes_max,
+        connections_max: settings.syslog.connections_max,
+        idle_timeout: settings.syslog.idle_timeout,
+        drain_max: settings.shutdown_grace,
+        ..SyslogEdge::default()
+    }
+}
+
+/// Counters of what is served.
+struct Counters {
+    edge: Arc<EdgeCounters>,
+    syslog: Arc<SyslogCounters>,
+}
+
 fn report(
     settings: &Settings,
     layout: &Layout,
     ingest: &Ingest,
-    counters: &Arc<EdgeCounters>,
+    counters: Counters,
     tls: Option<Tls>,
 ) -> Result<StatusWriter, Failure> {
-    let (ingest, counters) = (ingest.clone(), counters.clone());
+    let ingest = ingest.clone();
     let (seconds_max, entries_max) =
         (settings.journal.digest_window.as_secs(), settings.journal.digest_entries_max as u64);
     let look = move |out: &mut RoleStatus| {
         out.ready = ingest.ready();
-        out.metrics.extend(counters.metrics());
+        out.metrics.extend(counters.edge.metrics());
+        out.metrics.extend(counters.syslog.metrics());
         let status = ingest.status();
-        out.refusals = counters.refusals();
+        out.refusals = counters.edge.refusals();
         out.digest_window = Some(digest_window(&status, seconds_max, entries_max));
         fill(&status, out);
         start::report_tls(tls.as_ref(), out);

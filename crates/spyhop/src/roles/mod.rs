@@ -8,13 +8,12 @@ mod ingest;
 mod query;
 
 use std::fmt;
-use std::net::TcpListener;
 
 use server::ServeLimits;
 use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
-use crate::listeners;
+use crate::listeners::{self, Sockets};
 use crate::locks;
 use crate::settings::Settings;
 use crate::start;
@@ -65,19 +64,19 @@ impl fmt::Display for Role {
     }
 }
 
-/// Listeners of a role that has no supervisor.
-pub(crate) fn open_listeners(role: Role, settings: &Settings) -> Result<Vec<TcpListener>, Failure> {
+/// Sockets of a role that has no supervisor.
+pub(crate) fn open_sockets(role: Role, settings: &Settings) -> Result<Sockets, Failure> {
     let (ingest, query) = match role {
-        Role::Ingest => (listeners::open(&listeners::ingest_addresses(settings))?, Vec::new()),
-        Role::Query => (Vec::new(), listeners::open(&listeners::query_addresses(settings))?),
-        Role::Compact => return Ok(Vec::new()),
+        Role::Ingest => (listeners::open_ingest(settings)?, Sockets::default()),
+        Role::Query => (Sockets::default(), listeners::open_query(settings)?),
+        Role::Compact => return Ok(Sockets::default()),
     };
     start::announce(settings, &ingest, &query);
     Ok(if role == Role::Ingest { ingest } else { query })
 }
 
 /// Runs a role until SIGTERM or SIGINT.
-pub(crate) fn run(role: Role, settings: &Settings, listeners: Vec<TcpListener>) -> Result<(), Failure> {
+pub(crate) fn run(role: Role, settings: &Settings, sockets: Sockets) -> Result<(), Failure> {
     // Cosmetic: the process may be called after the link it was started through.
     let _ = std::fs::write("/proc/self/comm", role.process_name());
     if role.niceness() > 0
@@ -88,8 +87,8 @@ pub(crate) fn run(role: Role, settings: &Settings, listeners: Vec<TcpListener>) 
     let layout = start::open_data_folder(settings)?;
     let lock = locks::take(&layout.lock_path(role.name()), role.name(), listeners::PATIENCE)?;
     match role {
-        Role::Ingest => ingest::run(settings, layout, lock, listeners),
-        Role::Query => query::run(settings, layout, lock, listeners),
+        Role::Ingest => ingest::run(settings, layout, lock, sockets),
+        Role::Query => query::run(settings, layout, lock, sockets.streams),
         Role::Compact => compact::run(settings, layout, lock),
     }
 }

@@ -1,4 +1,4 @@
-//! Settings of what the network meets first: credentials, TLS, rates, and the ledger of what came in.
+//! Settings of what the network meets first: credentials, TLS, rates, syslog, and the ledger of what came in.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use ingest::RateLimits;
 use journal::LedgerLimits;
 use server::{Secrets, TlsFiles, TlsVersion};
 
-use super::{LedgerSettings, Reader, values};
+use super::{LedgerSettings, Reader, SyslogSettings, values};
 use crate::failure::Failure;
 
 /// Who may send and who may ask.
@@ -30,6 +30,18 @@ pub(super) fn tls(read: &Reader<'_>) -> Option<TlsFiles> {
         handshake_max: read.duration("tls.handshake_max"),
         reload_interval: read.duration("tls.reload_interval"),
     })
+}
+
+/// Syslog, on the listeners that have an address.
+pub(super) fn syslog(read: &Reader<'_>) -> SyslogSettings {
+    let address = |text: String| Some(text).filter(|text| !text.is_empty());
+    SyslogSettings {
+        tcp_address: address(read.text("syslog.tcp_address")),
+        udp_address: address(read.text("syslog.udp_address")),
+        message_bytes_max: read.memory("syslog.message_bytes_max"),
+        connections_max: read.count("syslog.connections_max"),
+        idle_timeout: read.duration("syslog.idle_timeout"),
+    }
 }
 
 /// How much may be sent.

@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) auth: Secrets,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) limits: RateLimits,
+    pub(crate) syslog: SyslogSettings,
     pub(crate) ingest: IngestSettings,
     pub(crate) journal: JournalSettings,
     pub(crate) ledger: LedgerSettings,
@@ -70,6 +71,16 @@ pub(crate) struct ServerSettings {
     pub(crate) request_time_max: Duration,
     pub(crate) connection_age_max: Option<Duration>,
     pub(crate) connection_age_grace: Duration,
+}
+
+/// Where syslog comes in, and its bounds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SyslogSettings {
+    pub(crate) tcp_address: Option<String>,
+    pub(crate) udp_address: Option<String>,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) connections_max: usize,
+    pub(crate) idle_timeout: Duration,
 }
 
 /// Bounds on requests in flight.
@@ -169,6 +180,7 @@ impl Settings {
             auth: edge::auth(&read),
             tls: edge::tls(&read),
             limits: edge::limits(&read),
+            syslog: edge::syslog(&read),
             ingest: IngestSettings {
                 request_bytes_max: read.memory("ingest.request_bytes_max"),
                 inflight_bytes_max: read.memory("ingest.inflight_bytes_max"),

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Text,
     /// `host:port`.
     Address,
+    /// `host:port`, or nothing, which means nowhere.
+    OptionalAddress,
     /// A size in bytes, with or without a unit.
     Bytes,
     /// A time span with a unit.
@@ -46,6 +48,8 @@ impl Kind {
                     .map(drop)
                     .ok_or("write an address and a port such as 127.0.0.1:4318 or [::]:4318")
             }
+            Kind::OptionalAddress if text.is_empty() => Ok(()),
+            Kind::OptionalAddress => Kind::Address.check(text),
             Kind::Bytes => bytes(text).map(drop).ok_or("write a size such as 64MiB, 512KiB, 2GB or 1048576"),
             Kind::Duration => duration(text).map(drop).ok_or("write a time span such as 500ms, 30s, 5m or 2h"),
             Kind::OptionalDuration if text.trim().is_empty() => Ok(()),
@@ -154,6 +158,9 @@ mod tests {
         check(Kind::Address, ":4317", false);
         check(Kind::Address, "4317", false);
         check(Kind::Address, "127.0.0.1:99999", false);
+        check(Kind::OptionalAddress, "", true);
+        check(Kind::OptionalAddress, "[::]:514", true);
+        check(Kind::OptionalAddress, "514", false);
         check(Kind::Duration, "30s", true);
         check(Kind::Duration, "30", false);
         check(Kind::Duration, "-3s", false);
