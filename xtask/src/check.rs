@@ -9,10 +9,16 @@ use crate::{folders, product, tidy, ui};
 pub fn run() -> Result<()> {
     let target = folders::server_target();
     Step::cargo("checking the format of the workspace", &target).args(["fmt", "--all", "--check"]).run()?;
-    if folders::root().join("ui/Cargo.toml").is_file() {
-        Step::cargo("checking the format of the UI", &target)
-            .args(["fmt", "--all", "--check", "--manifest-path", "ui/Cargo.toml"])
-            .run()?;
+    for (what, manifest) in [
+        ("the UI", "ui/Cargo.toml"),
+        ("the fuzz targets", "fuzz/Cargo.toml"),
+        ("the Rust client of the tests", "tests/clients/rust/Cargo.toml"),
+    ] {
+        if folders::root().join(manifest).is_file() {
+            Step::cargo(format!("checking the format of {what}"), &target)
+                .args(["fmt", "--all", "--check", "--manifest-path", manifest])
+                .run()?;
+        }
     }
     tidy::run()?;
     Step::cargo("running clippy on the workspace", &target)

@@ -70,11 +70,12 @@ pub fn claim(target: &Path) -> std::io::Result<()> {
 /// Names of our packages, which are those of their folders.
 fn our_packages() -> std::io::Result<Vec<String>> {
     let mut folders = subfolders(&root().join("crates"))?;
-    folders.extend(["tests", "benches", "ui", "xtask"].map(|name| root().join(name)));
+    folders.extend(["tests", "benches", "fuzz", "ui", "xtask"].map(|name| root().join(name)));
     let mut names: Vec<String> =
         folders.iter().filter_map(|folder| Some(folder.file_name()?.to_string_lossy().into_owned())).collect();
     names.push("ui_core".to_owned());
     names.push("ui_pack".to_owned());
+    names.push("rust_client".to_owned());
     Ok(names)
 }
 
