@@ -13,6 +13,7 @@
 pub mod census;
 pub mod codings;
 mod decode;
+pub mod doors;
 pub mod json;
 pub mod protobuf;
 pub mod same_rows;
@@ -37,7 +38,18 @@ pub struct Target {
 pub type Seed = (String, Vec<u8>);
 
 /// Every target.
-pub const TARGETS: &[Target] = &[protobuf::TARGET, json::TARGET, codings::TARGET, census::TARGET, same_rows::TARGET];
+pub const TARGETS: &[Target] = &[
+    protobuf::TARGET,
+    json::TARGET,
+    codings::TARGET,
+    census::TARGET,
+    same_rows::TARGET,
+    doors::LOKI,
+    doors::BULK,
+    doors::ZIPKIN,
+    doors::REMOTE_WRITE,
+    doors::SYSLOG,
+];
 
 /// Checks one input, and that no more memory was taken meanwhile than the target may take.
 ///
