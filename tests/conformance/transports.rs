@@ -26,10 +26,13 @@ struct Sample {
     json: Option<Vec<u8>>,
 }
 
+/// A content coding's name, and what makes it.
+type Coding = (&'static str, fn(&[u8]) -> Vec<u8>);
+
 /// How a message travels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Way {
-    Http { json: bool, coding: Option<(&'static str, fn(&[u8]) -> Vec<u8>)> },
+    Http { json: bool, coding: Option<Coding> },
     Grpc { gzip: bool },
 }
 

@@ -168,9 +168,12 @@ impl<'a> Parts<'a> {
 const KNOWN_ENTRIES_MAX: usize = 4096;
 const KNOWN_BYTES_MAX: usize = 4 << 20;
 
+/// The bytes that something came as, and what they were rendered as.
+type Recalled<T> = (Box<[u8]>, Arc<T>);
+
 /// What was rendered, by the bytes that it came as: few resources send many requests.
 struct Known<T> {
-    by_hash: HashMap<u64, (Box<[u8]>, Arc<T>), BuildHasherDefault<Identity>>,
+    by_hash: HashMap<u64, Recalled<T>, BuildHasherDefault<Identity>>,
     bytes: usize,
     /// The bytes looked for last, and their hash.
     key: Vec<u8>,

@@ -47,7 +47,7 @@ fn check(translated: Result<Translation, DoorError>) {
 
 fn check_loki(input: &[u8]) {
     let Some((selector, body)) = selected(input) else { return };
-    let encoding = if selector % 2 == 0 { loki::Encoding::Json } else { loki::Encoding::Protobuf };
+    let encoding = if selector.is_multiple_of(2) { loki::Encoding::Json } else { loki::Encoding::Protobuf };
     check(loki::translate(encoding, body, &LIMITS));
 }
 
@@ -65,7 +65,7 @@ fn check_zipkin(body: &[u8]) {
 
 fn check_remote_write(input: &[u8]) {
     let Some((selector, body)) = selected(input) else { return };
-    let version = if selector % 2 == 0 { remote_write::Version::One } else { remote_write::Version::Two };
+    let version = if selector.is_multiple_of(2) { remote_write::Version::One } else { remote_write::Version::Two };
     check(remote_write::translate(version, body, &LIMITS).map(|write| write.translation));
 }
 

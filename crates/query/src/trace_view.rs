@@ -52,7 +52,7 @@ const RECORD_BYTES: usize = 512;
 pub struct TraceForm {
     /// Records name their resource and scope by number, and the answer lists each once.
     pub is_shared: bool,
-    /// Spans beyond about so many come with [`SPAN_COLUMNS_BRIEF`] alone, and the answer says that it is brief.
+    /// Spans beyond about so many come with what a waterfall draws alone, and the answer says that it is brief.
     pub brief_above: Option<usize>,
 }
 
