@@ -221,9 +221,11 @@ async fn pass(
             }
             Ok(answer)
         }
-        Err(error) => {
+        Err(_) => {
             broken.notify_one();
-            Err(error)
+            // No answer at all: one that breaks off would be a stream that is reset with an error, which clients take for
+            // an answer. The connection ends instead, as that to a server that was killed does.
+            std::future::pending().await
         }
     }
 }
