@@ -13,7 +13,7 @@ pub const TARGET: Target = Target { name: "census", check, memory_bytes_max: dec
 fn check(input: &[u8]) {
     let Some((selector, body)) = selected(input) else { return };
     let (signal, _) = chosen(selector);
-    let encoding = if selector / 3 % 2 == 0 { Encoding::Protobuf } else { Encoding::Json };
+    let encoding = if (selector / 3).is_multiple_of(2) { Encoding::Protobuf } else { Encoding::Json };
     let census = Census::of(signal, encoding, body);
     assert!(census.services().all(|(name, records)| !name.is_empty() && records > 0), "{census:?}");
     assert_eq!(census.records(), census.services().map(|(_, records)| records).sum::<u64>());

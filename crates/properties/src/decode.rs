@@ -24,7 +24,7 @@ const RESPONSE_BYTES_MAX: usize = 4096;
 /// The signal, and limits as they are by default or small enough to be met.
 pub(crate) fn chosen(selector: usize) -> (Signal, DecodeLimits) {
     let small = DecodeLimits { attributes_max: 3, value_bytes_max: 16, records_max: 40, ..DecodeLimits::default() };
-    let limits = if selector / 3 % 2 == 0 { DecodeLimits::default() } else { small };
+    let limits = if (selector / 3).is_multiple_of(2) { DecodeLimits::default() } else { small };
     (Signal::ALL[selector % 3], limits)
 }
 
