@@ -24,6 +24,9 @@ fn check(input: &[u8]) {
     let Some((selector, body)) = selected(input) else { return };
     let mut rng = Rng::with_seed(selector as u64);
     let Some((signal, protobuf, text)) = both(&mut rng, selector % 3, body) else { return };
+    if has_odd_nan(&protobuf) {
+        return;
+    }
     let rows =
         [(Encoding::Protobuf, protobuf.as_slice()), (Encoding::Json, text.as_bytes())].map(|(encoding, body)| {
             let mut buffer = TenantBuffer::new(DecodeLimits::default());
@@ -31,6 +34,12 @@ fn check(input: &[u8]) {
             left.map(|(appended, batches)| (appended.received, appended.rejected, appended.rows, batches))
         });
     assert!(rows[0] == rows[1], "{text}\n{:?}\n{:?}", rows[0], rows[1]);
+}
+
+/// Whether some eight bytes may be a NaN that is not the plain one: protobuf keeps its bits, JSON has but one word for all.
+fn has_odd_nan(protobuf: &[u8]) -> bool {
+    let mut doubles = protobuf.windows(8).filter_map(|window| Some(f64::from_le_bytes(*window.first_chunk()?)));
+    doubles.any(|double| double.is_nan() && double.to_bits() != f64::NAN.to_bits())
 }
 
 /// The message in both encodings; nothing where it is none.
