@@ -120,7 +120,8 @@ pub(crate) fn set_enum(json: &mut Json<'_>, into: &mut i32, names: &[&str], note
     Ok(())
 }
 
-/// Reads a trace or span id: hex in either case, or, with a warning, base64.
+/// Reads a trace or span id: hex in either case, or, with a warning, base64. Hex digits alone are hex of a wrong length,
+/// although 22 of them could be a trace id in base64 without its padding: one such id in 10^10 is.
 pub(crate) fn set_id<const N: usize>(json: &mut Json<'_>, into: &mut Id<N>, notes: &mut Notes) -> Result<(), Stop> {
     *into = Id::Absent;
     if json.peek()? != b'"' {
@@ -136,7 +137,10 @@ pub(crate) fn set_id<const N: usize>(json: &mut Json<'_>, into: &mut Id<N>, note
         length if length == 2 * N => hex(raw).map_or(Id::Malformed, |id: [u8; N]| Id::of(&id)),
         _ => {
             let mut bytes = Vec::new();
-            let valid = raw.len() <= 4 * N && base64::decode(&mut bytes, raw) && bytes.len() == N;
+            let valid = raw.len() <= 4 * N
+                && !raw.iter().all(u8::is_ascii_hexdigit)
+                && base64::decode(&mut bytes, raw)
+                && bytes.len() == N;
             if valid {
                 notes.warn(Warning::Base64Id);
                 Id::of(&bytes)

@@ -117,6 +117,8 @@ fn log_records() {
     check(r#"{"flags":"1","droppedAttributesCount":"3"}"#, "dropped_attributes_count", Some("3"), &[]);
     check(r#"{"traceId":null,"spanId":"","attributes":null}"#, "trace_id", None, &[]);
     check(r#"{"traceId":"abc"}"#, "trace_id", None, &[Warning::IdDropped]);
+    // Eleven bytes in hex, found by fuzzing: as long as sixteen in base64 without padding.
+    check(r#"{"traceId":"F402FAFB050607082A0161"}"#, "trace_id", None, &[Warning::IdDropped]);
     check(r#"{"spanId":"7uGbfsPBsXQ="}"#, "span_id", Some("[eee19b7ec3c1b174]"), &[Warning::Base64Id]);
     check(r#"{"spanId":"EEE19B7EC3C1B174"}"#, "span_id", Some("[eee19b7ec3c1b174]"), &[]);
     check(r#"{"attributes":[null,{"value":{"intValue":1}},{}]}"#, "attributes", Some(r#"{"":1,"":null}"#), &[]);
