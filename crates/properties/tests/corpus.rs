@@ -12,7 +12,7 @@ use properties::{TARGETS, hold};
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// The whole corpus stays small enough to be checked in.
-const FILES_MAX: usize = 200;
+const FILES_MAX: usize = 300;
 const BYTES_MAX: usize = 1 << 20;
 
 #[test]
