@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// The service of a resource without a name, as OpenTelemetry's SDKs have it.
-const UNKNOWN_SERVICE: &str = "unknown_service";
+pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
 /// Longest part of a service's name that is looked at.
 const NAME_CHARS_MAX: usize = 128;
 /// Bytes of a record, where they can only be guessed; few, so that a guess is rather too many records.

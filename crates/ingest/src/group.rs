@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use journal::{Digest, Receipt, Rejection, SampledRejection, ServiceCounts};
 use otlp::{Appended, ServiceTally};
 
+use crate::census::UNKNOWN_SERVICE;
 use crate::export::Job;
 
 /// A request whose rows are in the buffers.
@@ -120,9 +121,6 @@ pub(crate) fn receipt(job: &Job, appended: &Appended, response: Vec<u8>) -> Rece
         services: services(job, appended),
     }
 }
-
-/// Name of the service of records that name none.
-const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// What became of the records, by service. Of those that were turned away nobody knows the service.
 fn services(job: &Job, appended: &Appended) -> Vec<ServiceCounts> {
