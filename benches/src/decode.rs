@@ -36,6 +36,9 @@ struct Arguments {
     /// Rounds of each; the fastest counts.
     #[arg(long, default_value_t = 9)]
     rounds: usize,
+    /// Leaves `prost` out, for a profile of ours alone.
+    #[arg(long)]
+    ours_only: bool,
 }
 
 fn main() -> Result<()> {
@@ -62,7 +65,9 @@ fn compare(arguments: &Arguments, signal: model::Signal, batch: usize) -> Result
         let (appending, all) = ours(signal, batch, &bodies)?;
         append = append.min(appending);
         with_freeze = with_freeze.min(all);
-        prost = prost.min(theirs(signal, &bodies)?);
+        if !arguments.ours_only {
+            prost = prost.min(theirs(signal, &bodies)?);
+        }
     }
     let nanos = |seconds: f64| seconds * 1e9 / records;
     println!(

@@ -16,6 +16,7 @@
 mod any_value;
 mod attributes;
 mod buffer;
+mod census;
 mod columns;
 mod dictionary;
 mod envelope;
@@ -44,6 +45,7 @@ mod traces;
 mod wire;
 
 pub use buffer::{Appended, TenantBuffer};
+pub use census::count_records;
 pub use notes::{RejectReason, Warning};
 pub use response::{response_body, status_body};
 pub use tally::{Rejected, ServiceTally};

@@ -18,9 +18,8 @@ fn check(input: &[u8]) {
     assert!(census.services().all(|(name, records)| !name.is_empty() && records > 0), "{census:?}");
     assert_eq!(census.records(), census.services().map(|(_, records)| records).sum::<u64>());
     let mut buffer = TenantBuffer::new(DecodeLimits::default());
-    if !census.is_guess()
-        && let Ok(appended) = buffer.append(signal, encoding, body, ARRIVAL)
-    {
+    if let Ok(appended) = buffer.append(signal, encoding, body, ARRIVAL) {
+        assert!(!census.is_guess(), "guessed, yet {appended:?}");
         assert!(census.records() >= u64::from(appended.received), "{census:?} of {appended:?}");
     }
 }
