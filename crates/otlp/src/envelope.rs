@@ -5,7 +5,7 @@ use crate::json::{Json, Shape};
 use crate::json_fields::{read_resource as json_resource, read_scope as json_scope, set_text};
 use crate::notes::{Notes, Warning};
 use crate::origin::{Origin, Parts};
-use crate::wire::{Fields, Value};
+use crate::wire::{Fields, Value, bytes};
 
 /// What JSON calls the levels of a signal.
 pub(crate) struct JsonNames {
@@ -19,8 +19,8 @@ pub(crate) struct JsonNames {
 /// The tables of one signal, as the envelope drives them.
 pub(crate) trait Records {
     const NAMES: JsonNames;
-    /// Whether a record can only be read once its resource and scope are known. The protobuf walker always reads
-    /// them first; in JSON it costs scanning the records twice.
+    /// Whether a record can only be read once its resource and scope are known, which costs hopping over the records
+    /// first.
     const ORIGIN_FIRST: bool;
 
     fn begin_resource(&mut self);
@@ -51,6 +51,27 @@ pub(crate) fn walk_protobuf<R: Records>(
     Ok(())
 }
 
+/// Reads a resource or scope level: hands each message inside to `inner`, and returns what says where they come from.
+fn read_level<'a>(message: &'a [u8], mut inner: impl FnMut(&'a [u8]) -> Result<(), Stop>) -> Result<Parts<'a>, Stop> {
+    const ORIGIN: u32 = bytes(1);
+    const INNER: u32 = bytes(2);
+    const SCHEMA_URL: u32 = bytes(3);
+    let mut parts = Parts::default();
+    let mut fields = Fields::new(message);
+    while let Some(tag) = fields.tag()? {
+        match tag {
+            INNER => inner(fields.bytes()?)?,
+            ORIGIN => parts.add(fields.bytes()?),
+            SCHEMA_URL => parts.schema_url = fields.bytes()?,
+            other => {
+                parts.removed |= other >> 3 == REMOVED_FIELD;
+                fields.skip(other)?;
+            }
+        }
+    }
+    Ok(parts)
+}
+
 fn walk_resource<R: Records>(
     message: &[u8],
     records: &mut R,
@@ -58,23 +79,16 @@ fn walk_resource<R: Records>(
     notes: &mut Notes,
 ) -> Result<(), Stop> {
     notes.begin_resource();
-    let mut parts = Parts::default();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        match field {
-            (1, Value::Bytes(resource)) => parts.add(resource),
-            (3, Value::Bytes(url)) => parts.schema_url = url,
-            (REMOVED_FIELD, _) => notes.warn(Warning::RemovedField),
-            _ => {}
-        }
+    if R::ORIGIN_FIRST {
+        origin.set_resource(&read_level(message, |_| Ok(()))?, notes)?;
     }
-    origin.set_resource(&parts, notes)?;
     records.begin_resource();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        if let (2, Value::Bytes(scope)) = field {
-            walk_scope(scope, records, origin, notes)?;
-        }
+    let parts = read_level(message, |scope| walk_scope(scope, records, origin, notes))?;
+    if !R::ORIGIN_FIRST {
+        origin.set_resource(&parts, notes)?;
+    }
+    if parts.removed {
+        notes.warn(Warning::RemovedField);
     }
     records.end_resource(origin);
     notes.end_resource(origin.service_name());
@@ -82,22 +96,13 @@ fn walk_resource<R: Records>(
 }
 
 fn walk_scope<R: Records>(message: &[u8], records: &mut R, origin: &mut Origin, notes: &mut Notes) -> Result<(), Stop> {
-    let mut parts = Parts::default();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        match field {
-            (1, Value::Bytes(scope)) => parts.add(scope),
-            (3, Value::Bytes(url)) => parts.schema_url = url,
-            _ => {}
-        }
+    if R::ORIGIN_FIRST {
+        origin.set_scope(&read_level(message, |_| Ok(()))?, notes)?;
     }
-    origin.set_scope(&parts, notes)?;
     records.begin_scope();
-    let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        if let (2, Value::Bytes(record)) = field {
-            records.read_protobuf(record, origin, notes)?;
-        }
+    let parts = read_level(message, |record| records.read_protobuf(record, origin, notes))?;
+    if !R::ORIGIN_FIRST {
+        origin.set_scope(&parts, notes)?;
     }
     records.end_scope(origin);
     Ok(())

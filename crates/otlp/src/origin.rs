@@ -152,6 +152,8 @@ pub(crate) struct Parts<'a> {
     /// Further messages, which merge into the first.
     more: Vec<&'a [u8]>,
     pub schema_url: &'a [u8],
+    /// A level of before OTLP 0.15 was found beside them.
+    pub removed: bool,
 }
 
 impl<'a> Parts<'a> {

@@ -5,7 +5,24 @@ use crate::any_value::Any;
 use crate::logs::{LogHead, LogTable};
 use crate::notes::{Id, Notes};
 use crate::pb_traces::record_attribute;
-use crate::wire::{Fields, Value};
+use crate::wire::Fields;
+
+/// Tags of the fields of LogRecord.
+mod tag {
+    use crate::wire::{bytes, fixed32, fixed64, varint};
+
+    pub const TIME: u32 = fixed64(1);
+    pub const SEVERITY_NUMBER: u32 = varint(2);
+    pub const SEVERITY_TEXT: u32 = bytes(3);
+    pub const BODY: u32 = bytes(5);
+    pub const ATTRIBUTES: u32 = bytes(6);
+    pub const DROPPED_ATTRIBUTES: u32 = varint(7);
+    pub const FLAGS: u32 = fixed32(8);
+    pub const TRACE_ID: u32 = bytes(9);
+    pub const SPAN_ID: u32 = bytes(10);
+    pub const OBSERVED_TIME: u32 = fixed64(11);
+    pub const EVENT_NAME: u32 = bytes(12);
+}
 
 /// Reads one log record.
 pub(crate) fn log_record(message: &[u8], table: &mut LogTable, notes: &mut Notes) -> Result<(), Stop> {
@@ -13,23 +30,23 @@ pub(crate) fn log_record(message: &[u8], table: &mut LogTable, notes: &mut Notes
     let row = table.row();
     let mut head = LogHead::default();
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        match field {
-            (1, Value::Fixed64(time)) => head.time = time,
-            (2, Value::Varint(number)) => head.severity_number = number as i32,
-            (3, Value::Bytes(text)) => table.severity_text.set_raw_unless_empty(row, text, notes),
-            (5, Value::Bytes(message)) => {
-                let value = Any::read(message, notes)?;
+    while let Some(tag) = fields.tag()? {
+        match tag {
+            tag::TIME => head.time = fields.fixed64()?,
+            tag::SEVERITY_NUMBER => head.severity_number = fields.varint()? as i32,
+            tag::SEVERITY_TEXT => table.severity_text.set_raw_unless_empty(row, fields.bytes()?, notes),
+            tag::BODY => {
+                let value = Any::read(fields.bytes()?, notes)?;
                 table.body(|out| value.write(out, 0, true, notes))?;
             }
-            (6, Value::Bytes(message)) => record_attribute(&mut table.attributes, row, message, notes)?,
-            (7, Value::Varint(count)) => head.dropped_attributes = count as u32,
-            (8, Value::Fixed32(flags)) => head.flags = flags,
-            (9, Value::Bytes(id)) => head.trace_id = Id::of(id),
-            (10, Value::Bytes(id)) => head.span_id = Id::of(id),
-            (11, Value::Fixed64(time)) => head.observed_time = time,
-            (12, Value::Bytes(text)) => table.event_name.set_raw_unless_empty(row, text, notes),
-            _ => {}
+            tag::ATTRIBUTES => record_attribute(&mut table.attributes, row, fields.bytes()?, notes)?,
+            tag::DROPPED_ATTRIBUTES => head.dropped_attributes = fields.varint()? as u32,
+            tag::FLAGS => head.flags = fields.fixed32()?,
+            tag::TRACE_ID => head.trace_id = Id::of(fields.bytes()?),
+            tag::SPAN_ID => head.span_id = Id::of(fields.bytes()?),
+            tag::OBSERVED_TIME => head.observed_time = fields.fixed64()?,
+            tag::EVENT_NAME => table.event_name.set_raw_unless_empty(row, fields.bytes()?, notes),
+            other => fields.skip(other)?,
         }
     }
     table.end(&head, notes);

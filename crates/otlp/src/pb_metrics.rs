@@ -128,6 +128,19 @@ fn shape_of(kind: MetricKind) -> &'static [Field] {
     }
 }
 
+/// Tags of the fields of NumberDataPoint.
+mod number_tag {
+    use crate::wire::{bytes, fixed64, varint};
+
+    pub const START_TIME: u32 = fixed64(2);
+    pub const TIME: u32 = fixed64(3);
+    pub const AS_DOUBLE: u32 = fixed64(4);
+    pub const EXEMPLARS: u32 = bytes(5);
+    pub const AS_INT: u32 = fixed64(6);
+    pub const ATTRIBUTES: u32 = bytes(7);
+    pub const FLAGS: u32 = varint(8);
+}
+
 fn number_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes) -> Result<(), Stop> {
     tables.begin_point(notes)?;
     let mut head = PointHead::default();
@@ -136,16 +149,19 @@ fn number_point(message: &[u8], tables: &mut MetricTables, notes: &mut Notes) ->
     let mut fields = Fields::new(message);
     loop {
         let begin = fields.left();
-        let Some(field) = fields.field()? else { break };
-        match field {
-            (7, Value::Bytes(_)) => attributes.add(begin, fields.left()),
-            (2, Value::Fixed64(time)) => head.start_time = time,
-            (3, Value::Fixed64(time)) => head.time = time,
-            (4, Value::Fixed64(bits)) => value = NumberValue::Double(f64::from_bits(bits)),
-            (6, Value::Fixed64(bits)) => value = NumberValue::Int(bits as i64),
-            (5, Value::Bytes(message)) => exemplar(message, &mut tables.exemplars, notes)?,
-            (8, Value::Varint(flags)) => head.flags = flags as u32,
-            _ => {}
+        let Some(tag) = fields.tag()? else { break };
+        match tag {
+            number_tag::ATTRIBUTES => {
+                fields.bytes()?;
+                attributes.add(begin, fields.left());
+            }
+            number_tag::START_TIME => head.start_time = fields.fixed64()?,
+            number_tag::TIME => head.time = fields.fixed64()?,
+            number_tag::AS_DOUBLE => value = NumberValue::Double(f64::from_bits(fields.fixed64()?)),
+            number_tag::AS_INT => value = NumberValue::Int(fields.fixed64()? as i64),
+            number_tag::EXEMPLARS => exemplar(fields.bytes()?, &mut tables.exemplars, notes)?,
+            number_tag::FLAGS => head.flags = fields.varint()? as u32,
+            other => fields.skip(other)?,
         }
     }
     tables.point_attributes(RawAttributes { bytes: attributes.of(message), field: 7 }, head.time, notes)?;

@@ -7,31 +7,53 @@ use crate::promotion::{RecordAttributes, Scalar, promoted};
 use crate::traces::{LinkHead, SpanHead, SpanTable};
 use crate::wire::{Fields, Value};
 
+/// Tags of the fields of Span.
+mod tag {
+    use crate::wire::{bytes, fixed32, fixed64, varint};
+
+    pub const TRACE_ID: u32 = bytes(1);
+    pub const SPAN_ID: u32 = bytes(2);
+    pub const TRACE_STATE: u32 = bytes(3);
+    pub const PARENT_SPAN_ID: u32 = bytes(4);
+    pub const NAME: u32 = bytes(5);
+    pub const KIND: u32 = varint(6);
+    pub const START_TIME: u32 = fixed64(7);
+    pub const END_TIME: u32 = fixed64(8);
+    pub const ATTRIBUTES: u32 = bytes(9);
+    pub const DROPPED_ATTRIBUTES: u32 = varint(10);
+    pub const EVENTS: u32 = bytes(11);
+    pub const DROPPED_EVENTS: u32 = varint(12);
+    pub const LINKS: u32 = bytes(13);
+    pub const DROPPED_LINKS: u32 = varint(14);
+    pub const STATUS: u32 = bytes(15);
+    pub const FLAGS: u32 = fixed32(16);
+}
+
 /// Reads one span.
 pub(crate) fn span(message: &[u8], table: &mut SpanTable, notes: &mut Notes) -> Result<(), Stop> {
     table.begin(notes)?;
     let row = table.row();
     let mut head = SpanHead::default();
     let mut fields = Fields::new(message);
-    while let Some(field) = fields.field()? {
-        match field {
-            (1, Value::Bytes(id)) => head.trace_id = Id::of(id),
-            (2, Value::Bytes(id)) => head.span_id = Id::of(id),
-            (3, Value::Bytes(text)) => table.trace_state.set_raw_unless_empty(row, text, notes),
-            (4, Value::Bytes(id)) => head.parent_span_id = Id::of(id),
-            (5, Value::Bytes(text)) => table.name.set_raw(row, text, notes),
-            (6, Value::Varint(kind)) => head.kind = kind as i32,
-            (7, Value::Fixed64(time)) => head.start = time,
-            (8, Value::Fixed64(time)) => head.end = time,
-            (9, Value::Bytes(message)) => record_attribute(&mut table.attributes, row, message, notes)?,
-            (10, Value::Varint(count)) => head.dropped_attributes = count as u32,
-            (11, Value::Bytes(message)) => event(message, table, notes)?,
-            (12, Value::Varint(count)) => head.dropped_events = count as u32,
-            (13, Value::Bytes(message)) => link(message, table, notes)?,
-            (14, Value::Varint(count)) => head.dropped_links = count as u32,
-            (15, Value::Bytes(message)) => status(message, table, row, &mut head, notes)?,
-            (16, Value::Fixed32(flags)) => head.flags = flags,
-            _ => {}
+    while let Some(tag) = fields.tag()? {
+        match tag {
+            tag::TRACE_ID => head.trace_id = Id::of(fields.bytes()?),
+            tag::SPAN_ID => head.span_id = Id::of(fields.bytes()?),
+            tag::TRACE_STATE => table.trace_state.set_raw_unless_empty(row, fields.bytes()?, notes),
+            tag::PARENT_SPAN_ID => head.parent_span_id = Id::of(fields.bytes()?),
+            tag::NAME => table.name.set_raw(row, fields.bytes()?, notes),
+            tag::KIND => head.kind = fields.varint()? as i32,
+            tag::START_TIME => head.start = fields.fixed64()?,
+            tag::END_TIME => head.end = fields.fixed64()?,
+            tag::ATTRIBUTES => record_attribute(&mut table.attributes, row, fields.bytes()?, notes)?,
+            tag::DROPPED_ATTRIBUTES => head.dropped_attributes = fields.varint()? as u32,
+            tag::EVENTS => event(fields.bytes()?, table, notes)?,
+            tag::DROPPED_EVENTS => head.dropped_events = fields.varint()? as u32,
+            tag::LINKS => link(fields.bytes()?, table, notes)?,
+            tag::DROPPED_LINKS => head.dropped_links = fields.varint()? as u32,
+            tag::STATUS => status(fields.bytes()?, table, row, &mut head, notes)?,
+            tag::FLAGS => head.flags = fields.fixed32()?,
+            other => fields.skip(other)?,
         }
     }
     table.end(&head, notes);

@@ -36,36 +36,71 @@ impl<'a> Fields<'a> {
     /// The next field, if there is one.
     #[inline(always)]
     pub fn field(&mut self) -> Result<Option<(u32, Value<'a>)>, Stop> {
-        loop {
-            if self.rest.is_empty() {
-                return Ok(None);
-            }
-            let tag = self.varint()?;
-            let number = field_number(tag)?;
+        while let Some(tag) = self.tag()? {
             let value = match tag & 7 {
                 0 => Value::Varint(self.varint()?),
-                1 => Value::Fixed64(u64::from_le_bytes(self.array()?)),
+                1 => Value::Fixed64(self.fixed64()?),
                 2 => Value::Bytes(self.bytes()?),
-                5 => Value::Fixed32(u32::from_le_bytes(self.array()?)),
-                3 => {
-                    self.skip_group(number)?;
+                5 => Value::Fixed32(self.fixed32()?),
+                _ => {
+                    self.skip(tag)?;
                     continue;
                 }
-                _ => return Err(Stop::Malformed("unknown wire type")),
             };
-            return Ok(Some((number, value)));
+            return Ok(Some((tag >> 3, value)));
+        }
+        Ok(None)
+    }
+
+    /// The next field's number and wire type in one, if there is one: what hot readers choose by, with one jump a field.
+    /// Its value must be read or skipped next.
+    #[inline(always)]
+    pub fn tag(&mut self) -> Result<Option<u32>, Stop> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        match u32::try_from(self.varint()?) {
+            // Field numbers begin with 1.
+            Ok(tag @ 8..) => Ok(Some(tag)),
+            _ => Err(Stop::Malformed("a field number is out of range")),
+        }
+    }
+
+    /// Skips the value of a field of this tag.
+    pub fn skip(&mut self, tag: u32) -> Result<(), Stop> {
+        match tag & 7 {
+            0 => self.varint().map(drop),
+            1 => self.fixed64().map(drop),
+            2 => self.bytes().map(drop),
+            3 => self.skip_group(tag >> 3),
+            5 => self.fixed32().map(drop),
+            _ => Err(Stop::Malformed("unknown wire type")),
         }
     }
 
     #[inline(always)]
-    fn varint(&mut self) -> Result<u64, Stop> {
+    pub fn varint(&mut self) -> Result<u64, Stop> {
         match self.rest {
             [byte, rest @ ..] if *byte < 0x80 => {
                 self.rest = rest;
                 Ok(u64::from(*byte))
             }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
+            }
             _ => self.long_varint(),
         }
+    }
+
+    #[inline(always)]
+    pub fn fixed64(&mut self) -> Result<u64, Stop> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    #[inline(always)]
+    pub fn fixed32(&mut self) -> Result<u32, Stop> {
+        self.array().map(u32::from_le_bytes)
     }
 
     fn long_varint(&mut self) -> Result<u64, Stop> {
@@ -92,7 +127,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline(always)]
-    fn bytes(&mut self) -> Result<&'a [u8], Stop> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], Stop> {
         let length = usize::try_from(self.varint()?).map_err(|_| TRUNCATED)?;
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or(TRUNCATED)?;
         self.rest = rest;
@@ -103,28 +138,36 @@ impl<'a> Fields<'a> {
     fn skip_group(&mut self, number: u32) -> Result<(), Stop> {
         let mut open = vec![number];
         while let Some(&innermost) = open.last() {
-            let tag = self.varint()?;
-            let number = field_number(tag)?;
+            let tag = self.tag()?.ok_or(TRUNCATED)?;
             match tag & 7 {
-                0 => drop(self.varint()?),
-                1 => drop(self.array::<8>()?),
-                2 => drop(self.bytes()?),
-                5 => drop(self.array::<4>()?),
-                3 => open.push(number),
-                4 if number == innermost => drop(open.pop()),
-                _ => return Err(Stop::Malformed("a group does not end as it began")),
+                3 => open.push(tag >> 3),
+                4 if tag >> 3 == innermost => drop(open.pop()),
+                4 => return Err(Stop::Malformed("a group does not end as it began")),
+                _ => self.skip(tag)?,
             }
         }
         Ok(())
     }
 }
 
-#[inline(always)]
-fn field_number(tag: u64) -> Result<u32, Stop> {
-    match u32::try_from(tag >> 3) {
-        Ok(number @ 1..=0x1fff_ffff) => Ok(number),
-        _ => Err(Stop::Malformed("a field number is out of range")),
-    }
+/// Tag of a field whose value is a varint.
+pub(crate) const fn varint(number: u32) -> u32 {
+    number << 3
+}
+
+/// Tag of a field whose value is eight bytes.
+pub(crate) const fn fixed64(number: u32) -> u32 {
+    number << 3 | 1
+}
+
+/// Tag of a field whose value is a text, bytes, a message or packed numbers.
+pub(crate) const fn bytes(number: u32) -> u32 {
+    number << 3 | 2
+}
+
+/// Tag of a field whose value is four bytes.
+pub(crate) const fn fixed32(number: u32) -> u32 {
+    number << 3 | 5
 }
 
 /// Feeds a repeated fixed64 field, packed or not.
