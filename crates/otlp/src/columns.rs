@@ -9,102 +9,78 @@ use std::ops::Range;
 use crate::dictionary::Dictionary;
 use crate::notes::Notes;
 
-/// Bits, eight a byte, least significant first, as Arrow has them. As long as all are ones there are no bytes.
+/// Bits, least significant first, as Arrow has them; gathered in words, so that most bits cost no memory access.
 #[derive(Default)]
 pub(crate) struct Bitmap {
-    bytes: Vec<u8>,
+    /// Whole words.
+    words: Vec<u64>,
+    /// The bits behind them.
+    word: u64,
     len: usize,
-    ones: usize,
 }
 
 impl Bitmap {
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, bit: bool) {
-        if bit && self.ones == self.len {
-            self.len += 1;
-            self.ones += 1;
-        } else {
-            self.push_bit(bit);
-        }
-    }
-
-    fn push_bit(&mut self, bit: bool) {
-        self.write_ones();
-        let shift = self.len & 7;
-        match self.bytes.last_mut() {
-            Some(last) if shift != 0 => *last |= u8::from(bit) << shift,
-            _ => self.bytes.push(u8::from(bit)),
-        }
+        self.word |= u64::from(bit) << (self.len & 63);
         self.len += 1;
-        self.ones += usize::from(bit);
+        if self.len & 63 == 0 {
+            self.words.push(self.word);
+            self.word = 0;
+        }
     }
 
-    /// Writes the bytes that were left out.
-    fn write_ones(&mut self) {
-        if self.bytes.is_empty() && self.len > 0 {
-            self.bytes.resize(self.len.div_ceil(8), 0xff);
-            if let (Some(last), 1..) = (self.bytes.last_mut(), self.len & 7) {
-                *last = (1 << (self.len & 7)) - 1;
+    pub fn extend(&mut self, mut count: usize, bit: bool) {
+        let ones = if bit { u64::MAX } else { 0 };
+        while count > 0 {
+            let fits = count.min(64 - (self.len & 63));
+            self.word |= (ones >> (64 - fits)) << (self.len & 63);
+            self.len += fits;
+            count -= fits;
+            if self.len & 63 == 0 {
+                self.words.push(self.word);
+                self.word = 0;
             }
         }
     }
 
-    pub fn extend(&mut self, count: usize, bit: bool) {
-        if bit && self.ones == self.len {
-            self.len += count;
-            self.ones += count;
-            return;
-        }
-        let end = self.len + count;
-        while self.len < end && (self.len & 7 != 0 || self.bytes.is_empty()) {
-            self.push_bit(bit);
-        }
-        let whole = (end - self.len) / 8;
-        self.bytes.resize(self.bytes.len() + whole, if bit { 0xff } else { 0 });
-        self.len += whole * 8;
-        self.ones += if bit { whole * 8 } else { 0 };
-        while self.len < end {
-            self.push_bit(bit);
-        }
-    }
-
+    #[inline]
     pub fn get(&self, at: usize) -> bool {
-        at < self.len && (self.ones == self.len || self.bytes[at / 8] >> (at & 7) & 1 == 1)
+        at < self.len && self.words.get(at / 64).unwrap_or(&self.word) >> (at & 63) & 1 == 1
     }
 
     pub fn truncate(&mut self, len: usize) {
         if len >= self.len {
             return;
         }
-        if self.ones == self.len {
-            self.ones = len;
-        } else {
-            self.ones -= (len..self.len).filter(|at| self.get(*at)).count();
+        if let Some(word) = self.words.get(len / 64) {
+            self.word = *word;
         }
+        self.words.truncate(len / 64);
+        self.word &= (1 << (len & 63)) - 1;
         self.len = len;
-        if self.ones == len {
-            self.bytes.clear();
-            return;
-        }
-        self.bytes.truncate(len.div_ceil(8));
-        if len & 7 != 0 {
-            self.bytes[len / 8] &= (1 << (len & 7)) - 1;
-        }
     }
 
     pub fn ones(&self) -> usize {
-        self.ones
+        self.words.iter().chain([&self.word]).map(|word| word.count_ones() as usize).sum()
     }
 
-    /// The bytes and how many bits they hold, none if all are ones; the bitmap is empty afterwards.
-    pub fn take(&mut self) -> Option<(Vec<u8>, usize)> {
+    /// The bits and how many they are, none if all are ones; the bitmap is empty afterwards.
+    pub fn take(&mut self) -> Option<(Vec<u64>, usize)> {
+        let all_ones = self.ones() == self.len;
         let len = std::mem::take(&mut self.len);
-        let ones = std::mem::take(&mut self.ones);
-        if ones == len {
-            self.bytes.clear();
+        let last = std::mem::take(&mut self.word);
+        if all_ones {
+            self.words.clear();
             return None;
         }
-        Some((take_vec(&mut self.bytes), len))
+        if len & 63 != 0 {
+            self.words.push(last);
+        }
+        let mut words = take_vec(&mut self.words);
+        // Arrow's bits lie in bytes.
+        words.iter_mut().for_each(|word| *word = word.to_le());
+        Some((words, len))
     }
 }
 
