@@ -84,9 +84,10 @@ impl Bitmap {
     }
 }
 
-/// Hands the vector out and leaves an empty one with room for as much again.
+/// Hands the vector out and leaves an empty one with room for as much again and somewhat more: commits of a steady
+/// load differ by a little, and growing at the very end would copy all that came before.
 pub(crate) fn take_vec<T>(vec: &mut Vec<T>) -> Vec<T> {
-    let room = vec.len();
+    let room = vec.len() + vec.len() / 8;
     std::mem::replace(vec, Vec::with_capacity(room))
 }
 

@@ -26,6 +26,23 @@ impl Hasher for Identity {
 /// Keeps a client from choosing texts that collide.
 pub(crate) static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
 
+/// Whether two texts are the same. Most are so short that calling `memcmp` would take longer than comparing.
+#[inline(always)]
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    // The last bytes may overlap those before.
+    if let (Some(last), Some(other_last)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) {
+        let (chunks, other_chunks) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
+        return last == other_last && chunks.iter().zip(other_chunks).all(|(one, other)| one == other);
+    }
+    if let (Some(last), Some(other_last)) = (one.last_chunk::<4>(), other.last_chunk::<4>()) {
+        return last == other_last && one.first_chunk::<4>() == other.first_chunk::<4>();
+    }
+    one.iter().zip(other).all(|(one, other)| one == other)
+}
+
 /// Texts numbered in the order they first came.
 ///
 /// Open addressing with linear probes. Entries leave only in the reverse order of their coming, and slots are
@@ -73,7 +90,7 @@ impl Dictionary {
     /// bytes that are found need no check.
     #[inline]
     pub fn find(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
-        if self.last < self.ends.len() && self.text(self.last) == text {
+        if self.last < self.ends.len() && same(self.text(self.last), text) {
             return Ok(self.last as i32);
         }
         self.find_by_hash(text)
@@ -85,7 +102,7 @@ impl Dictionary {
         let mut slot = hash as usize & mask;
         while let Some(&found @ 1..) = self.slots.get(slot) {
             let number = found as usize - 1;
-            if self.hashes[number] == hash && self.text(number) == text {
+            if self.hashes[number] == hash && same(self.text(number), text) {
                 self.last = number;
                 return Ok(number as i32);
             }
@@ -140,6 +157,20 @@ impl Dictionary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_the_same_in_every_byte() {
+        for length in 0..40 {
+            let one: Vec<u8> = (0..length).collect();
+            assert!(same(&one, &one.clone()), "{length}");
+            assert!(!same(&one, &[&one[..], b"x"].concat()), "{length}");
+            for at in 0..one.len() {
+                let mut other = one.clone();
+                other[at] ^= 0x80;
+                assert!(!same(&one, &other), "{length} {at}");
+            }
+        }
+    }
 
     #[test]
     fn texts_keep_their_numbers_and_leave_in_reverse() {

@@ -12,6 +12,7 @@ use arrow::error::ArrowError;
 
 use crate::attributes::AttributesColumn;
 use crate::columns::{Keywords, Texts, Values};
+use crate::dictionary::same;
 use crate::freeze::Assembly;
 use crate::notes::Notes;
 
@@ -70,7 +71,7 @@ pub(crate) fn promoted(key: &[u8]) -> Option<usize> {
     }
     let perfect = &*PERFECT;
     let at = usize::from(perfect.slots[slot_of(key, perfect.factor)]);
-    PROMOTED.get(at).filter(|promoted| promoted.key.as_bytes() == key).map(|_| at)
+    PROMOTED.get(at).filter(|promoted| same(promoted.key.as_bytes(), key)).map(|_| at)
 }
 
 enum PromotedColumn {
