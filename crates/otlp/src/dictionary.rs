@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::columns::take_vec;
+
 /// Hashes that are well mixed already, as keys of a map.
 #[derive(Default)]
 pub(crate) struct Identity(u64);
@@ -43,35 +45,52 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
     one.iter().zip(other).all(|(one, other)| one == other)
 }
 
+/// Places of [`Dictionary::recent`].
+const RECENT: usize = 16;
+
+/// Where a text is looked for first: a few bytes tell most of a column's texts apart.
+#[inline(always)]
+fn recent_place(text: &[u8]) -> usize {
+    let (Some(first), Some(last)) = (text.first(), text.last()) else { return 0 };
+    let middle = text[text.len() / 2];
+    let mixed = u32::from(*first) | u32::from(middle) << 8 | u32::from(*last) << 16 | (text.len() as u32) << 24;
+    (mixed.wrapping_mul(0x9e37_79b1) >> 28) as usize
+}
+
 /// Texts numbered in the order they first came.
 ///
 /// Open addressing with linear probes. Entries leave only in the reverse order of their coming, and slots are
 /// filled in the order of numbers when the table grows: so emptying a slot never breaks another's probe.
-#[derive(Default)]
 pub(crate) struct Dictionary {
-    /// End of each text in `bytes`.
-    ends: Vec<i32>,
+    /// Start of each text in `bytes`, and the end of the last.
+    offsets: Vec<i32>,
     bytes: Vec<u8>,
     hashes: Vec<u64>,
     /// Number plus one of the text in this slot; zero where it is empty. A power of two, at most half full.
     slots: Vec<u32>,
-    /// Number of the text interned last, which often comes again.
-    last: usize,
+    /// Numbers of texts found lately, which mostly come again. They may be gone or others by now.
+    recent: [u32; RECENT],
+}
+
+impl Default for Dictionary {
+    fn default() -> Dictionary {
+        Dictionary { offsets: vec![0], bytes: Vec::new(), hashes: Vec::new(), slots: Vec::new(), recent: [0; RECENT] }
+    }
 }
 
 impl Dictionary {
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.hashes.len()
     }
 
+    #[inline]
     pub fn text(&self, number: usize) -> &[u8] {
-        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize };
-        &self.bytes[start..self.ends[number] as usize]
+        &self.bytes[self.offsets[number] as usize..self.offsets[number + 1] as usize]
     }
 
     /// The text's number, a new one if it is new.
     pub fn intern(&mut self, text: &str) -> i32 {
-        if self.slots.len() < 2 * (self.ends.len() + 1) {
+        if self.slots.len() < 2 * (self.len() + 1) {
             self.grow();
         }
         let (hash, slot) = match self.find(text.as_bytes()) {
@@ -79,31 +98,33 @@ impl Dictionary {
             Err(vacant) => vacant,
         };
         self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(self.bytes.len() as i32);
+        self.offsets.push(self.bytes.len() as i32);
         self.hashes.push(hash);
-        self.slots[slot] = self.ends.len() as u32;
-        self.last = self.ends.len() - 1;
-        self.last as i32
+        self.slots[slot] = self.len() as u32;
+        self.recent[recent_place(text.as_bytes())] = self.len() as u32 - 1;
+        self.len() as i32 - 1
     }
 
     /// The number of a text that is known, else its hash and the slot it would have. What is known is UTF-8, so
     /// bytes that are found need no check.
     #[inline]
     pub fn find(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
-        if self.last < self.ends.len() && same(self.text(self.last), text) {
-            return Ok(self.last as i32);
+        let place = recent_place(text);
+        let number = self.recent[place] as usize;
+        if number < self.len() && same(self.text(number), text) {
+            return Ok(number as i32);
         }
-        self.find_by_hash(text)
+        self.find_by_hash(text, place)
     }
 
-    fn find_by_hash(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
+    fn find_by_hash(&mut self, text: &[u8], place: usize) -> Result<i32, (u64, usize)> {
         let hash = xxh3_64_with_seed(text, *SEED);
         let mask = self.slots.len().wrapping_sub(1);
         let mut slot = hash as usize & mask;
         while let Some(&found @ 1..) = self.slots.get(slot) {
             let number = found as usize - 1;
             if self.hashes[number] == hash && same(self.text(number), text) {
-                self.last = number;
+                self.recent[place] = number as u32;
                 return Ok(number as i32);
             }
             slot = (slot + 1) & mask;
@@ -126,31 +147,30 @@ impl Dictionary {
 
     /// Forgets the texts from this number on.
     pub fn truncate(&mut self, len: usize) {
-        while self.ends.len() > len {
-            let number = self.ends.len();
+        while self.len() > len {
+            let number = self.len();
             let mut slot = self.hashes[number - 1] as usize & (self.slots.len() - 1);
             while self.slots[slot] != number as u32 {
                 slot = (slot + 1) & (self.slots.len() - 1);
             }
             self.slots[slot] = 0;
             self.hashes.pop();
-            self.ends.pop();
+            self.offsets.pop();
         }
-        self.bytes.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        self.bytes.truncate(self.offsets.last().map_or(0, |end| *end as usize));
     }
 
     /// The offsets and bytes of all texts; the dictionary is empty afterwards.
     pub fn take(&mut self) -> (Vec<i32>, Vec<u8>) {
-        let mut offsets = Vec::with_capacity(self.ends.len() + 1);
-        offsets.push(0);
-        offsets.append(&mut self.ends);
+        let offsets = take_vec(&mut self.offsets);
+        self.offsets.push(0);
         self.hashes.clear();
         self.slots.fill(0);
         // A table far larger than what it held costs each commit its clearing: let it shrink.
         if self.slots.len() > 64 * offsets.len() {
             self.slots = Vec::new();
         }
-        (offsets, std::mem::take(&mut self.bytes))
+        (offsets, take_vec(&mut self.bytes))
     }
 }
 

@@ -31,9 +31,11 @@ const SLOTS: usize = 256;
 /// Finds a promoted key with one hash and one comparison.
 struct PerfectHash {
     factor: u32,
-    /// Position in `PROMOTED`, or 255.
-    slots: [u8; SLOTS],
+    /// Key and its position in `PROMOTED`; an empty key, which none is, where there is none.
+    slots: [(&'static [u8], u8); SLOTS],
 }
+
+const NO_KEY: (&[u8], u8) = (&[], 0);
 
 /// A few bytes tell the keys apart: length, and those at four places.
 #[inline]
@@ -46,20 +48,20 @@ fn slot_of(key: &[u8], factor: u32) -> usize {
 
 static PERFECT: LazyLock<PerfectHash> = LazyLock::new(|| {
     let place = |factor: u32| {
-        let mut slots = [255; SLOTS];
+        let mut slots = [NO_KEY; SLOTS];
         for (at, promoted) in PROMOTED.iter().enumerate() {
             let slot = &mut slots[slot_of(promoted.key.as_bytes(), factor)];
-            if *slot != 255 {
+            if *slot != NO_KEY {
                 return None;
             }
-            *slot = at as u8;
+            *slot = (promoted.key.as_bytes(), at as u8);
         }
         Some(PerfectHash { factor, slots })
     };
     // Odd factors; a test shows that one of them fits.
     (0..1_000_000_u32)
         .find_map(|attempt| place(attempt.wrapping_mul(0x9e37_79b8) | 1))
-        .unwrap_or(PerfectHash { factor: 1, slots: [255; SLOTS] })
+        .unwrap_or(PerfectHash { factor: 1, slots: [NO_KEY; SLOTS] })
 });
 
 /// Position in [`PROMOTED`] of this key.
@@ -70,8 +72,8 @@ pub(crate) fn promoted(key: &[u8]) -> Option<usize> {
         return None;
     }
     let perfect = &*PERFECT;
-    let at = usize::from(perfect.slots[slot_of(key, perfect.factor)]);
-    PROMOTED.get(at).filter(|promoted| same(promoted.key.as_bytes(), key)).map(|_| at)
+    let (found, at) = perfect.slots[slot_of(key, perfect.factor)];
+    same(found, key).then_some(usize::from(at))
 }
 
 enum PromotedColumn {
