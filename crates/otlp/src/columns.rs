@@ -100,7 +100,6 @@ pub(crate) struct Values<T> {
 
 impl<T: Copy + Default> Values<T> {
     /// Brings the column to this many rows.
-    #[inline]
     pub fn align(&mut self, rows: usize) {
         if self.values.len() < rows {
             self.valid.extend(rows - self.values.len(), false);
@@ -110,7 +109,7 @@ impl<T: Copy + Default> Values<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, row: usize, value: T) {
         if self.values.len() != row {
             self.align(row);
@@ -138,6 +137,9 @@ impl<T: Copy + Default> Values<T> {
     }
 
     pub fn fill(&mut self, rows: Range<usize>, value: T) {
+        if rows.is_empty() {
+            return;
+        }
         self.align(rows.start);
         self.values.resize(rows.end, value);
         self.valid.extend(rows.len(), true);
@@ -177,8 +179,15 @@ impl Ends {
     }
 
     /// Brings the column to this many rows; how many elements remain.
-    #[inline]
+    #[inline(always)]
     pub fn align(&mut self, rows: usize) -> usize {
+        if self.offsets.len() != rows + 1 {
+            self.pad_or_truncate(rows);
+        }
+        self.last()
+    }
+
+    fn pad_or_truncate(&mut self, rows: usize) {
         let missing = (rows + 1).saturating_sub(self.offsets.len());
         if missing > 0 {
             self.valid.extend(missing, false);
@@ -186,7 +195,6 @@ impl Ends {
         } else {
             self.truncate(rows);
         }
-        self.last()
     }
 
     #[inline]

@@ -29,7 +29,9 @@ pub(crate) fn metric(
     notes: &mut Notes,
 ) -> Result<(), Stop> {
     tables.begin_metric();
-    let mut data = None;
+    // Of several kinds the last one counts; several messages of it are one.
+    let mut data: Option<(MetricKind, &[u8])> = None;
+    let mut more = Vec::new();
     let mut fields = Fields::new(message);
     while let Some(field) = fields.field()? {
         match field {
@@ -37,26 +39,21 @@ pub(crate) fn metric(
             (2, Value::Bytes(text)) => replace(&mut tables.head.description, &notes.text(text)),
             (3, Value::Bytes(text)) => replace(&mut tables.head.unit, &notes.text(text)),
             (12, Value::Bytes(message)) => attribute(&mut tables.head.metadata, message, 1, notes)?,
-            (number, Value::Bytes(_)) => data = kind_of(number).map(|kind| (number, kind)).or(data),
+            (number, Value::Bytes(message)) => match (kind_of(number), &data) {
+                (Some(kind), Some((before, _))) if kind == *before => more.push(message),
+                (Some(kind), _) => {
+                    data = Some((kind, message));
+                    more.clear();
+                }
+                (None, _) => {}
+            },
             _ => {}
         }
     }
-    let Some((number, kind)) = data else { return Ok(()) };
-    // Of several kinds the last one counts; several messages of it are one.
-    let messages = || {
-        let mut fields = Fields::new(message);
-        std::iter::from_fn(move || {
-            loop {
-                match fields.field() {
-                    Ok(Some((found, Value::Bytes(message)))) if found == number => return Some(message),
-                    Ok(Some(_)) => {}
-                    // What is malformed was found above.
-                    Ok(None) | Err(_) => return None,
-                }
-            }
-        })
-    };
-    for message in messages() {
+    let Some((kind, message)) = data else { return Ok(()) };
+    let messages = || std::iter::once(&message).chain(&more);
+    // What other kinds do not have need not be looked for between their points.
+    for message in messages().filter(|_| kind.has_temporality()) {
         let mut fields = Fields::new(message);
         while let Some(field) = fields.field()? {
             match field {
