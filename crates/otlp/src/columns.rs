@@ -346,6 +346,17 @@ impl Keywords {
         }
     }
 
+    /// The key of a text, for [`Keywords::fill_key`].
+    pub fn intern_unless_empty(&mut self, text: &str) -> Option<i32> {
+        (!text.is_empty()).then(|| self.dictionary.intern(text))
+    }
+
+    pub fn fill_key(&mut self, rows: Range<usize>, key: Option<i32>) {
+        if let Some(key) = key {
+            self.keys.fill(rows, key);
+        }
+    }
+
     pub fn get(&self, row: usize) -> Option<&[u8]> {
         self.keys.get(row).map(|key| self.dictionary.text(key as usize))
     }

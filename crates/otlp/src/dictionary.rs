@@ -46,7 +46,7 @@ pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// Places of [`Dictionary::recent`].
-const RECENT: usize = 16;
+const RECENT: usize = 64;
 
 /// Where a text is looked for first: a few bytes tell most of a column's texts apart.
 #[inline(always)]
@@ -54,7 +54,7 @@ fn recent_place(text: &[u8]) -> usize {
     let (Some(first), Some(last)) = (text.first(), text.last()) else { return 0 };
     let middle = text[text.len() / 2];
     let mixed = u32::from(*first) | u32::from(middle) << 8 | u32::from(*last) << 16 | (text.len() as u32) << 24;
-    (mixed.wrapping_mul(0x9e37_79b1) >> 28) as usize
+    (mixed.wrapping_mul(0x9e37_79b1) >> 26) as usize
 }
 
 /// Texts numbered in the order they first came.

@@ -346,7 +346,13 @@ pub(crate) struct OriginColumns {
     promoted: [Keywords; PROMOTED_RESOURCE.len()],
     resource: Keywords,
     scope: Keywords,
+    /// Keys of resources that have been filled in, by their address, which holding them keeps from being another's.
+    /// For as long as nothing leaves the dictionaries.
+    filled: HashMap<u64, (Arc<RenderedResource>, ResourceKeys), BuildHasherDefault<Identity>>,
 }
+
+/// Keys in the promoted columns and `resource`; none where there is no text.
+type ResourceKeys = ([Option<i32>; PROMOTED_RESOURCE.len()], Option<i32>);
 
 impl OriginColumns {
     pub fn fill_scope(&mut self, rows: Range<usize>, origin: &Origin) {
@@ -354,13 +360,34 @@ impl OriginColumns {
     }
 
     pub fn fill_resource(&mut self, rows: Range<usize>, origin: &Origin) {
-        self.resource.fill_unless_empty(rows.clone(), &origin.resource().text);
-        for ((entry, column), value) in
-            PROMOTED_RESOURCE.iter().zip(&mut self.promoted).zip(&origin.resource().promoted)
-        {
-            let value = if entry.key == SERVICE_NAME { origin.service_name() } else { value };
-            column.fill_unless_empty(rows.clone(), value);
+        if rows.is_empty() {
+            return;
         }
+        let (promoted, resource) = self.resource_keys(origin);
+        self.resource.fill_key(rows.clone(), resource);
+        for (column, key) in self.promoted.iter_mut().zip(promoted) {
+            column.fill_key(rows.clone(), key);
+        }
+    }
+
+    fn resource_keys(&mut self, origin: &Origin) -> ResourceKeys {
+        let rendered = &origin.rendered_resource;
+        // Mixed, for neither the low nor the high bits of addresses differ.
+        let address = (Arc::as_ptr(rendered).addr() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        if let Some((_, keys)) = self.filled.get(&address) {
+            return *keys;
+        }
+        let mut promoted = [None; PROMOTED_RESOURCE.len()];
+        let columns = PROMOTED_RESOURCE.iter().zip(&mut self.promoted).zip(&rendered.promoted);
+        for (((entry, column), value), key) in columns.zip(&mut promoted) {
+            *key = column.intern_unless_empty(if entry.key == SERVICE_NAME { origin.service_name() } else { value });
+        }
+        let keys = (promoted, self.resource.intern_unless_empty(&rendered.text));
+        if self.filled.len() >= KNOWN_ENTRIES_MAX {
+            self.filled.clear();
+        }
+        self.filled.insert(address, (rendered.clone(), keys));
+        keys
     }
 
     fn all(&mut self) -> impl Iterator<Item = &mut Keywords> {
@@ -372,10 +399,12 @@ impl OriginColumns {
     }
 
     pub fn roll_back(&mut self, rows: usize) {
+        self.filled.clear();
         self.all().for_each(|column| column.roll_back(rows));
     }
 
     pub fn freeze(&mut self, assembly: &mut Assembly) -> Result<(), ArrowError> {
+        self.filled.clear();
         for (entry, column) in PROMOTED_RESOURCE.iter().zip(&mut self.promoted) {
             assembly.keywords(entry.column, column)?;
         }
