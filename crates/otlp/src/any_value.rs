@@ -34,7 +34,7 @@ pub(crate) enum Any<'a> {
 }
 
 impl<'a> Any<'a> {
-    #[inline]
+    #[inline(always)]
     pub fn read(message: &'a [u8], notes: &mut Notes) -> Result<Any<'a>, Stop> {
         // Short texts and small integers, as every encoder writes them.
         match message {
@@ -68,7 +68,7 @@ impl<'a> Any<'a> {
 
     /// Appends the value; `depth` is how many arrays and lists are around it. A text is written `bare`, without
     /// quotes and escapes, where the caller has a column for it.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, out: &mut Vec<u8>, depth: usize, bare: bool, notes: &mut Notes) -> Result<Kind, Stop> {
         match self {
             Any::Text(bytes) => {
@@ -162,7 +162,7 @@ pub(crate) struct KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    #[inline]
+    #[inline(always)]
     pub fn read(message: &'a [u8], notes: &mut Notes) -> Result<KeyValue<'a>, Stop> {
         // A short key, then a short value, as every encoder writes them.
         if let [0x0a, length @ ..0x80, rest @ ..] = message
@@ -189,13 +189,13 @@ impl<'a> KeyValue<'a> {
         Ok(KeyValue { key, value })
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn value(self, notes: &mut Notes) -> Result<Any<'a>, Stop> {
         Any::read(self.value, notes)
     }
 
     /// Appends `"key":value`.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, out: &mut Vec<u8>, depth: usize, notes: &mut Notes) -> Result<(), Stop> {
         let value = self.value(notes)?;
         write_entry(out, self.key, value, depth, notes)
@@ -203,7 +203,7 @@ impl<'a> KeyValue<'a> {
 }
 
 /// Appends `"key":value`.
-#[inline]
+#[inline(always)]
 pub(crate) fn write_entry(
     out: &mut Vec<u8>,
     key: &[u8],

@@ -253,7 +253,7 @@ impl Texts {
     }
 
     /// Sets a text that may be no UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn set_raw(&mut self, row: usize, bytes: &[u8], notes: &mut Notes) {
         notes.push_text(self.open(row), bytes);
         self.close();
@@ -306,7 +306,7 @@ impl Keywords {
     }
 
     /// Sets a text that may be no UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn set_raw(&mut self, row: usize, bytes: &[u8], notes: &mut Notes) {
         let key = match self.dictionary.find(bytes) {
             Ok(key) => key,

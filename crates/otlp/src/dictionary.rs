@@ -83,7 +83,7 @@ impl Dictionary {
         self.hashes.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn text(&self, number: usize) -> &[u8] {
         &self.bytes[self.offsets[number] as usize..self.offsets[number + 1] as usize]
     }
@@ -107,7 +107,7 @@ impl Dictionary {
 
     /// The number of a text that is known, else its hash and the slot it would have. What is known is UTF-8, so
     /// bytes that are found need no check.
-    #[inline]
+    #[inline(always)]
     pub fn find(&mut self, text: &[u8]) -> Result<i32, (u64, usize)> {
         let place = recent_place(text);
         let number = self.recent[place] as usize;

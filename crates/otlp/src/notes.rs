@@ -297,7 +297,7 @@ impl Notes {
     }
 
     /// Appends the text in these bytes, as [`Notes::text`] gives it.
-    #[inline]
+    #[inline(always)]
     pub fn push_text(&mut self, out: &mut Vec<u8>, bytes: &[u8]) {
         if bytes.is_ascii() && bytes.len() <= self.limits.value_bytes_max {
             out.extend_from_slice(bytes);
@@ -307,7 +307,7 @@ impl Notes {
     }
 
     /// Appends the text in these bytes, as [`Notes::text`] gives it, in quotes and escaped.
-    #[inline]
+    #[inline(always)]
     pub fn write_text(&mut self, out: &mut Vec<u8>, bytes: &[u8]) {
         if is_plain_ascii(bytes) && bytes.len() <= self.limits.value_bytes_max {
             out.reserve(bytes.len() + 3);
@@ -348,7 +348,7 @@ impl Notes {
 }
 
 /// Whether these bytes are ASCII and JSON needs none of them escaped. (False in doubt, for 0x7f.)
-#[inline]
+#[inline(always)]
 fn is_plain_ascii(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;

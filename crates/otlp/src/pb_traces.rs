@@ -119,7 +119,7 @@ fn link(message: &[u8], table: &mut SpanTable, notes: &mut Notes) -> Result<(), 
 }
 
 /// Reads one attribute of a span or log record, a promoted one to its column.
-#[inline]
+#[inline(always)]
 pub(crate) fn record_attribute(
     into: &mut RecordAttributes,
     row: usize,

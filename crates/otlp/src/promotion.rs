@@ -65,7 +65,7 @@ static PERFECT: LazyLock<PerfectHash> = LazyLock::new(|| {
 });
 
 /// Position in [`PROMOTED`] of this key.
-#[inline]
+#[inline(always)]
 pub(crate) fn promoted(key: &[u8]) -> Option<usize> {
     // Shorter keys than any on the list, among them the empty one.
     if key.len() < 8 {
