@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 
-import { launch, open, opened } from "./browser.mjs";
-import { everyLook, id, origin, report, shoot } from "./looks.mjs";
+import { open } from "./browser.mjs";
+import { everyLook, id, origin, play, report, shoot } from "./looks.mjs";
 
 /** Sends a request to the receiver; gives the status. */
 async function send(path, body, type = "application/json") {
@@ -124,19 +124,4 @@ const scenarios = {
   },
 };
 
-const scenario = scenarios[process.argv[2]];
-assert.ok(scenario, `there is no scenario ${process.argv[2]}`);
-const browser = await launch();
-try {
-  await scenario(browser);
-} catch (error) {
-  const last = opened.findLast(({ page }) => !page.isClosed());
-  if (last) {
-    console.log(`the page at failure: ${last.page.url()}\n${last.complaints.join("\n")}`);
-    console.log((await last.page.locator("body").innerText()).slice(0, 1000));
-    await shoot(last.page, `failure-ingest-${process.argv[2]}`);
-  }
-  throw error;
-} finally {
-  await browser.close();
-}
+await play(scenarios, "ingest-");

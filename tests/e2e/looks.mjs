@@ -1,11 +1,11 @@
-// Pages looked at: in every look, by axe, and as pictures for a person.
+// Scenarios played, and pages looked at: in every look, by axe, and as pictures for a person.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-import { open } from "./browser.mjs";
+import { launch, open, opened } from "./browser.mjs";
 
 export const origin = process.env.SPYHOP_URL;
 const folder = process.env.SPYHOP_TEST_SCREENSHOTS;
@@ -47,5 +47,26 @@ export async function everyLook(browser, url, ready, name, act = async () => {})
     assert.ok(overflow <= 0, `${url} is ${overflow} px wider than ${look.width}`);
     assert.deepEqual(wrong, [], `${url} in ${look.theme} at ${look.width}`);
     await context.close();
+  }
+}
+
+/** Plays the scenario that the command line names; says what the last page showed where it fails. */
+export async function play(scenarios, group = "") {
+  const name = process.argv[2];
+  const scenario = scenarios[name];
+  assert.ok(scenario, `there is no scenario ${name}`);
+  const browser = await launch();
+  try {
+    await scenario(browser);
+  } catch (error) {
+    const last = opened.findLast(({ page }) => !page.isClosed());
+    if (last) {
+      console.log(`the page at failure: ${last.page.url()}\n${last.complaints.join("\n")}`);
+      console.log((await last.page.locator("body").innerText()).slice(0, 1000));
+      await shoot(last.page, `failure-${group}${name}`);
+    }
+    throw error;
+  } finally {
+    await browser.close();
   }
 }

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import fs from "node:fs/promises";
 
-import { launch, open, opened } from "./browser.mjs";
-import { everyLook, id, origin, report, shoot } from "./looks.mjs";
+import { open } from "./browser.mjs";
+import { everyLook, id, origin, play, report, shoot } from "./looks.mjs";
 
 /** Sends one log record over OTLP; it is stored when this returns. */
 async function send(text, severityNumber = 9) {
@@ -256,19 +256,4 @@ const scenarios = {
   },
 };
 
-const scenario = scenarios[process.argv[2]];
-assert.ok(scenario, `there is no scenario ${process.argv[2]}`);
-const browser = await launch();
-try {
-  await scenario(browser);
-} catch (error) {
-  const last = opened.findLast(({ page }) => !page.isClosed());
-  if (last) {
-    console.log(`the page at failure: ${last.page.url()}\n${last.complaints.join("\n")}`);
-    console.log((await last.page.locator("body").innerText()).slice(0, 1000));
-    await shoot(last.page, `failure-${process.argv[2]}`);
-  }
-  throw error;
-} finally {
-  await browser.close();
-}
+await play(scenarios);

@@ -2,37 +2,9 @@
 // failed check, console error or unexpected request ends it with a non-zero exit.
 
 import assert from "node:assert/strict";
-import path from "node:path";
 
-import { launch, open, opened, scrollFrames } from "./browser.mjs";
-
-const origin = process.env.SPYHOP_URL;
-const folder = process.env.SPYHOP_TEST_SCREENSHOTS;
-const id = (name) => `[data-testid="${name}"]`;
-const report = (name, value) => console.log(JSON.stringify({ [name]: value }));
-const shoot = (page, name) => page.screenshot({ path: path.join(folder, `${name}.png`) });
-
-/** The looks that every page is shown in. */
-const LOOKS = [
-  { theme: "dark", width: 1440, height: 900 },
-  { theme: "light", width: 1440, height: 900 },
-  { theme: "dark", width: 1024, height: 768 },
-  { theme: "light", width: 1024, height: 768 },
-];
-
-async function everyLook(browser, url, ready, name) {
-  for (const look of LOOKS) {
-    const { page, context, complaints } = await open(browser, origin, look);
-    await page.goto(origin + url);
-    await page.locator(ready).first().waitFor();
-    await page.waitForTimeout(300);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    await shoot(page, `${name}-${look.theme}-${look.width}`);
-    assert.equal(complaints.length, 0, `${url}: ${complaints.join("; ")}`);
-    assert.ok(overflow <= 0, `${url} is ${overflow} px wider than ${look.width}`);
-    await context.close();
-  }
-}
+import { open, scrollFrames } from "./browser.mjs";
+import { everyLook, id, origin, play, report, shoot } from "./looks.mjs";
 
 /** First visit: bytes over the wire and the time until a person can act. */
 async function firstVisit(browser, url, ready) {
@@ -160,19 +132,4 @@ const scenarios = {
   },
 };
 
-const scenario = scenarios[process.argv[2]];
-assert.ok(scenario, `there is no scenario ${process.argv[2]}`);
-const browser = await launch();
-try {
-  await scenario(browser);
-} catch (error) {
-  const last = opened.findLast(({ page }) => !page.isClosed());
-  if (last) {
-    console.log(`the page at failure: ${last.page.url()}\n${last.complaints.join("\n")}`);
-    console.log((await last.page.locator("body").innerText()).slice(0, 1000));
-    await shoot(last.page, `failure-${process.argv[2]}`);
-  }
-  throw error;
-} finally {
-  await browser.close();
-}
+await play(scenarios);

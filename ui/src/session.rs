@@ -201,12 +201,17 @@ impl Navigator {
 
     /// A new entry of the history.
     pub fn push(self, url: &str) {
-        let _ = self.0.try_with_value(|go| go(url, false));
+        self.go(url, false);
     }
 
     /// In place of the present entry.
     pub fn replace(self, url: &str) {
-        let _ = self.0.try_with_value(|go| go(url, true));
+        self.go(url, true);
+    }
+
+    /// A new entry of the history, or in place of the present one.
+    pub fn go(self, url: &str, replace: bool) {
+        let _ = self.0.try_with_value(|go| go(url, replace));
     }
 }
 

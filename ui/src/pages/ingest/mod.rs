@@ -47,10 +47,7 @@ impl IngestContext {
         let mut state = self.state.get_untracked();
         change(&mut state);
         let url = state.url_over(&self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     /// Opens a row, or closes it where it is open.

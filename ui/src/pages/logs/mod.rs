@@ -65,10 +65,7 @@ struct LogsContext {
 impl LogsContext {
     fn go(self, state: &LogsState, replace: bool) {
         let url = state.url_over(&self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     /// Runs another filter.

@@ -48,10 +48,7 @@ impl MapContext {
             return;
         }
         let url = state.url_over(&self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     /// Looks at a node, or at none where it is the one looked at already.

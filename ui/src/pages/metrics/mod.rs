@@ -49,10 +49,7 @@ impl MetricsContext {
         let mut state = self.state.get_untracked();
         change(&mut state);
         let url = state.url_over(&self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     /// Looks at another time.

@@ -55,10 +55,7 @@ impl ServiceContext {
         let mut state = self.state.get_untracked();
         change(&mut state);
         let url = state.url_of(&self.name.get_untracked(), &self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     fn range(self) -> RangeText {

@@ -51,10 +51,7 @@ impl ServicesContext {
         let mut state = self.state.get_untracked();
         change(&mut state);
         let url = state.url_over(&self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     fn step(self, by: i64) {

@@ -95,10 +95,7 @@ impl TraceContext {
         let mut state = self.state.get_untracked();
         change(&mut state);
         let url = state.url_of(&self.trace_id.get_untracked(), &self.search.get_untracked());
-        match replace {
-            true => self.navigator.replace(&url),
-            false => self.navigator.push(&url),
-        }
+        self.navigator.go(&url, replace);
     }
 
     /// Shows a span beside the waterfall.
