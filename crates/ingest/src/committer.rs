@@ -1,8 +1,8 @@
 //! The committer: one thread that turns requests into commits.
 //!
 //! It takes everything that is queued, up to a limit, reads it into columns, makes it durable with one fdatasync and
-//! answers. While one commit is being synced the next one gathers, so a group is as large as the disk is slow, and
-//! nobody waits while there is nothing to do. Resends are recognised here, where everything passes one by one: by the
+//! answers. While one commit is being synced the next one gathers, so a group is as large as the disk is slow; for
+//! clients that it has just answered it waits a moment (`rhythm`), for nobody else. Resends are recognised here, where everything passes one by one: by the
 //! journal's window, or in the group itself.
 //!
 //! If a group cannot be committed as a whole for a reason that lies in it (a defect that panics, a commit too long),
@@ -25,6 +25,7 @@ use crate::counters::Refusal;
 use crate::export::{ExportError, ExportResponse, Job, Message, Shared};
 use crate::group::{Group, Placed, receipt};
 use crate::resends::Resends;
+use crate::rhythm::{Rhythm, WAIT_STEP};
 
 /// Buffers kept for tenants; beyond it all are given back.
 const BUFFERS_MAX: usize = 64;
@@ -53,6 +54,7 @@ pub(crate) struct Committer {
     hour: i64,
     flush_done: u64,
     resends: Resends,
+    rhythm: Rhythm,
 }
 
 /// What became of a request that was to be placed.
@@ -86,6 +88,7 @@ impl Committer {
             hour: 0,
             flush_done: 0,
             resends: Resends::default(),
+            rhythm: Rhythm::default(),
         }
     }
 
@@ -98,13 +101,17 @@ impl Committer {
                     None => break,
                 }
             }
-            while self.waiting.len() < self.shared.limits.commit_requests_max
-                && let Ok(message) = self.queue.try_recv()
-            {
-                self.take(message);
+            self.take_queued();
+            while self.rhythm.is_worth_waiting(self.waiting.len(), Instant::now()) {
+                std::thread::sleep(WAIT_STEP);
+                self.take_queued();
             }
             if !self.waiting.is_empty() {
+                let (requests, began) = (self.waiting.len(), Instant::now());
                 self.commit_group();
+                let ended = Instant::now();
+                self.take_queued();
+                self.rhythm.note(requests + self.waiting.len(), began, ended);
             }
             self.turn();
             if self.shared.stopping.load(Ordering::Relaxed) {
@@ -114,6 +121,14 @@ impl Committer {
         }
         self.note_resends();
         self.journal
+    }
+
+    fn take_queued(&mut self) {
+        while self.waiting.len() < self.shared.limits.commit_requests_max
+            && let Ok(message) = self.queue.try_recv()
+        {
+            self.take(message);
+        }
     }
 
     fn take(&mut self, message: Message) {

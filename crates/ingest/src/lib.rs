@@ -21,6 +21,7 @@ mod group;
 mod limits;
 mod rates;
 mod resends;
+mod rhythm;
 mod watch;
 
 #[cfg(test)]
