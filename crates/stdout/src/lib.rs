@@ -46,7 +46,6 @@ mod stack;
 mod structured;
 mod tape;
 mod times;
-mod wire;
 
 pub use draft::Iostream;
 pub use endpoint::{Endpoint, EndpointFlags};

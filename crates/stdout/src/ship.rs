@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::batch::{Batch, Sealed};
 use crate::deliver::{Sender, Verdict};
-use crate::draft::Draft;
+use crate::draft::{Draft, unix_nano};
 use crate::endpoint::Endpoint;
 use crate::intake::Records;
 use crate::limits::{BatchLimits, SendLimits};
@@ -303,17 +303,18 @@ impl Shipper {
             in_mebibytes(self.send_limits.spool_bytes_max)
         );
         (self.say)(&sentence);
-        let mut record = Draft::default();
+        let mut draft = Draft::default();
         let now = now_unix_nano();
-        record.begin(now, None);
-        record.time = now;
+        draft.begin(now, None);
+        draft.scope.push_str("spyhop.stdout");
+        let record = &mut draft.record;
+        record.time = unix_nano(now);
         record.severity(severity::WARN, "WARN");
-        record.text_body(&sentence);
+        record.text_body(sentence.as_bytes());
         record.event_name.push_str("spyhop.records_dropped");
-        record.scope.push_str("spyhop.stdout");
         record.int_attribute("spyhop.dropped_records", i64::try_from(dropped).unwrap_or(i64::MAX));
         let mut batch = Batch::new(BatchLimits::default());
-        batch.add(&record, now);
+        batch.add(&draft, now);
         if let Some(sealed) = batch.seal(&self.resource) {
             self.records.fetch_add(sealed.records, Ordering::Relaxed);
             self.spool.put_beyond(self.request(sealed));

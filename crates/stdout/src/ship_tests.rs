@@ -106,7 +106,7 @@ fn put(shipper: &Shipper, texts: &[&str]) {
     for (place, text) in texts.iter().enumerate() {
         let mut draft = Draft::default();
         draft.begin(place as i64 + 1, None);
-        draft.text_body(text);
+        draft.record.text_body(text.as_bytes());
         intake.take(&draft);
     }
 }
@@ -223,7 +223,7 @@ fn loggers_and_services_are_grouped() {
         draft.begin(1, None);
         draft.service.name.push_str(service);
         draft.scope.push_str(scope);
-        draft.text_body(text);
+        draft.record.text_body(text.as_bytes());
         batch.add(&draft, 1);
     }
     let sealed = batch.seal(&resource).expect("records");

@@ -25,6 +25,7 @@ const CRATES: &[Rule] = &[
     rule(1, "schema"),
     rule(1, "api"),
     rule(1, "text_index"),
+    rule(1, "otlp_wire"),
     rule(2, "doors"),
     rule(2, "otlp"),
     rule(2, "promql"),
