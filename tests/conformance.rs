@@ -21,5 +21,6 @@ mod round_trip;
 mod rows;
 mod stalled;
 mod tls;
+mod tls_senders;
 mod transports;
 mod wire;

@@ -8,12 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use otlp_wire::{Fields, Value as Field};
 use serde_json::Value;
 
+use crate::client::{HttpClient, http_client, in_words};
 use crate::endpoint::Endpoint;
 use crate::limits::SendLimits;
 use crate::spool::{Form, Request};
@@ -38,19 +36,14 @@ pub(crate) enum Verdict {
 /// Sends to one endpoint.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     endpoint: Endpoint,
     limits: SendLimits,
 }
 
 impl Sender {
     pub(crate) fn new(endpoint: Endpoint, limits: SendLimits) -> Sender {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.timeout));
-        connector.set_nodelay(true);
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(20));
-        Sender { client: builder.build(connector), endpoint, limits }
+        Sender { client: http_client(&endpoint.tls, limits.timeout), endpoint, limits }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -93,17 +86,6 @@ impl Sender {
     pub(crate) fn wait(&self, attempt: u32, asked: Option<Duration>, chance: f64) -> Duration {
         wait(&self.limits, attempt, asked, chance)
     }
-}
-
-/// The innermost reason of an error is what a person can act on.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        words = inner.to_string();
-        source = inner.source();
-    }
-    words
 }
 
 fn wait(limits: &SendLimits, attempt: u32, asked: Option<Duration>, chance: f64) -> Duration {

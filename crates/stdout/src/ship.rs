@@ -97,6 +97,8 @@ impl fmt::Debug for Shipper {
 struct State {
     /// Since when no attempt was answered.
     failing_since: Option<Instant>,
+    /// Why the last attempt was not answered.
+    trouble: Option<String>,
     said_away: bool,
     said_full: bool,
     /// Records dropped that no record speaks of yet.
@@ -144,6 +146,11 @@ impl Shipper {
     /// Where records go.
     pub fn address(&self) -> String {
         self.sender.address()
+    }
+
+    /// Why nothing is taken, where the last attempt was not answered.
+    pub fn trouble(&self) -> Option<String> {
+        self.state().trouble.clone()
     }
 
     /// Sends until [`Shipper::finish`] was called and everything is sent. Dropping the future stops it.
@@ -265,6 +272,7 @@ impl Shipper {
     fn unanswered(&self, reason: &str) {
         let mut state = self.state();
         let since = *state.failing_since.get_or_insert_with(Instant::now);
+        state.trouble = Some(reason.to_owned());
         if since.elapsed() >= AWAY_AFTER && !std::mem::replace(&mut state.said_away, true) {
             drop(state);
             (self.say)(&format!(
@@ -279,6 +287,7 @@ impl Shipper {
     fn answered(&self) {
         let mut state = self.state();
         state.failing_since = None;
+        state.trouble = None;
         let back = std::mem::take(&mut state.said_away);
         let due = state.last_loss_said.is_none_or(|last| last.elapsed() >= SAY_AGAIN_AFTER);
         let dropped = if due { std::mem::take(&mut state.dropped_unsaid) } else { 0 };

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::endpoint::EndpointFlags;
 use crate::resource::Origins;
+use crate::tls::TlsFlags;
 
 /// A server of raw HTTP that gives these answers in turn, the last one for ever, and keeps the bodies.
 struct Server {
@@ -76,6 +77,7 @@ type Said = Arc<Mutex<Vec<String>>>;
 
 fn shipper(address: &str, change: impl FnOnce(&mut ShipOptions)) -> (Shipper, Said) {
     let flags = EndpointFlags {
+        tls: TlsFlags::default(),
         endpoint: Some(address.to_owned()),
         headers: vec!["x-key=one".to_owned()],
         compression: Some("none".to_owned()),

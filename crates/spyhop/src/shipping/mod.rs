@@ -90,8 +90,9 @@ impl Shipping {
         stop.abort();
         let counts = self.shipper.counts();
         if counts.unsent > 0 {
+            let reason = self.shipper.trouble().map(|reason| format!(": {reason}")).unwrap_or_default();
             say(&format!(
-                "{} log records could not be sent to {} in the {} s after the end of input (--grace)",
+                "{} log records could not be sent to {} in the {} s after the end of input (--grace){reason}",
                 counts.unsent,
                 self.shipper.address(),
                 self.grace.as_secs_f64()
