@@ -9,6 +9,7 @@ mod credentials;
 mod doors;
 mod doors_shared;
 mod doors_syslog;
+mod doors_syslog_tls;
 mod grpc;
 mod json;
 mod network;

@@ -32,6 +32,13 @@ pub fn settings(folder: &Path) -> ServerSettings {
         .with("SPYHOP_TLS_HANDSHAKE_MAX", "1s")
 }
 
+/// What a query comes to, as the API's JSON.
+pub async fn sql(client: &TlsClient, server: &Server, query: &str) -> Result<String> {
+    let body = serde_json::json!({ "query": query }).to_string();
+    let asked = request("POST", "/api/v1/sql", &[JSON], body.as_bytes());
+    Ok(client.exchange(server.ports()[2], &asked).await?.text())
+}
+
 pub fn noted(table: &mut Table, row: &str, is_right: bool, found: impl std::fmt::Debug) {
     table.note(row, if is_right { Ok(()) } else { Err(anyhow::anyhow!("{found:?}")) });
 }

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 use testkit::pki::{Authority, Identity};
-use testkit::raw::request;
 use testkit::{Server, TlsClient};
 
 use super::rows::{Table, log_json};
-use super::tls::{noted, settings, write};
+use super::tls::{noted, settings, sql, write};
 use crate::TestResult;
 
 /// A server that speaks TLS, and files for those who send to it.
@@ -68,9 +67,8 @@ impl Fixture {
     }
 
     async fn stored(&self) -> Result<String> {
-        let body = br#"{"query":"select body, count(*) from logs group by body order by body"}"#;
-        let asked = request("POST", "/api/v1/sql", &[("Content-Type", "application/json")], body);
-        Ok(self.client.exchange(self.server.ports()[2], &asked).await?.text())
+        let query = "select body, count(*) from logs group by body order by body";
+        sql(&self.client, &self.server, query).await
     }
 }
 
