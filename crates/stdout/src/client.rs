@@ -90,6 +90,11 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the server's certificate is not valid yet: set this machine's clock".to_owned()
         }
+        // What is made in one command is mostly such a certificate, and no type tells it from others.
+        error if format!("{error:?}").contains("CaUsedAsEndEntity") => {
+            "the server's certificate is that of an authority: have it sign one for the server, with CA:FALSE"
+                .to_owned()
+        }
         error => format!("the server's certificate is no good: {error}"),
     }
 }
@@ -113,6 +118,10 @@ fn of_alert(alert: AlertDescription) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::OtherError;
+
     use super::*;
 
     #[test]
@@ -126,6 +135,8 @@ mod tests {
         check(wrapped(CertificateError::NotValidForName.into()), "another name");
         check(wrapped(CertificateError::Expired.into()), "has ended");
         check(wrapped(CertificateError::BadEncoding.into()), "is no good");
+        let of_authority = OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
+        check(wrapped(CertificateError::Other(of_authority).into()), "that of an authority");
         check(wrapped(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)), "--client-certificate");
         check(wrapped(rustls::Error::AlertReceived(AlertDescription::UnknownCA)), "does not take");
         check(wrapped(rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)), "ProtocolVersion");
