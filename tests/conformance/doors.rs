@@ -100,7 +100,7 @@ async fn loki() -> TestResult {
     let other = check(grpc, &request("POST", push, &[JSON], &loki_json(7)), 204, "").await;
     table.note("D on the other port too", other.map(drop));
     let method = exchange(http, &request("GET", push, &[], b"")).await?;
-    table.note("D the method is named", noted(method.header("allow") == Some("POST"), &method));
+    table.note("D the method is named", noted(method.header("allow") == Some("POST, OPTIONS"), &method));
     let count = server.client().sql_count("select count(*) from logs where service_name in ('cart', 'a')").await?;
     table.note("D what was good is stored, once", noted(count == 8, count));
     table.finish()
@@ -382,5 +382,46 @@ async fn credentials_are_shared() -> TestResult {
     let is_counted = metrics.contains(r#"spyhop_door_requests_total{role="ingest",door="zipkin",outcome="denied"} 2"#);
     table.note("D counted by door", noted(is_counted, "no such line"));
     table.row("D OTLP still is", http, &request("POST", "/v1/logs", &[JSON], b"{}"), Expect::new(401, Body::Any)).await;
+    table.finish()
+}
+
+#[tokio::test]
+async fn browsers_of_allowed_origins_may_send() -> TestResult {
+    let settings = ServerSettings::default()
+        .with("SPYHOP_OTLP_CORS_ORIGINS", "https://shop.example")
+        .with("SPYHOP_AUTH_INGEST_TOKENS", "send-key");
+    let server = Server::start(settings).await?;
+    let [_, http, _] = server.ports();
+    let mut table = Table::new("D browsers");
+    let origin = ("Origin", "https://shop.example");
+    let asked =
+        [origin, ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization")];
+    let other = [("Origin", "https://evil.example"), asked[1]];
+    let known = ("access-control-allow-origin", Some("https://shop.example"));
+    for door in &DOORS {
+        let (methods, allow) =
+            if door.path == "/_bulk" { ("POST, PUT", "POST, PUT, OPTIONS") } else { ("POST", "POST, OPTIONS") };
+        let shown = [door.headers, &[origin, ("Authorization", "Bearer send-key")]].concat();
+        let unknown = [door.headers, &[origin]].concat();
+        for (what, method, headers, body, status, expect) in [
+            ("a preflight shows no credentials", "OPTIONS", &asked[..], vec![], 204, known),
+            (
+                "its methods are the door's",
+                "OPTIONS",
+                &asked,
+                vec![],
+                204,
+                ("access-control-allow-methods", Some(methods)),
+            ),
+            ("they are named without a browser too", "OPTIONS", &[], vec![], 204, ("allow", Some(allow))),
+            ("other origins get nothing", "OPTIONS", &other, vec![], 204, ("access-control-allow-origin", None)),
+            ("then it is sent", "POST", &shown, (door.body)(1), door.success, known),
+            ("a refusal can be read", "POST", &unknown, (door.body)(1), 401, known),
+        ] {
+            let answer = check(http, &request(method, door.path, headers, &body), status, "").await;
+            let noted = answer.and_then(|answer| noted(answer.header(expect.0) == expect.1, &answer));
+            table.note(&format!("D {} {what}", door.name), noted);
+        }
+    }
     table.finish()
 }

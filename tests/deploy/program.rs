@@ -101,7 +101,16 @@ async fn health_says_why_a_server_is_not_ready() -> TestResult {
 }
 
 /// Settings that the chart sets by values of its own.
-const OF_THE_CHART: &[&str] = &["data_dir", "shutdown_grace", "otlp.grpc_address", "otlp.http_address", "api.address"];
+const OF_THE_CHART: &[&str] = &[
+    "data_dir",
+    "shutdown_grace",
+    "otlp.grpc_address",
+    "otlp.http_address",
+    "api.address",
+    "syslog.tcp_address",
+    "syslog.udp_address",
+    "syslog.tls_address",
+];
 
 #[tokio::test]
 async fn the_chart_knows_the_settings_of_the_binary() -> TestResult {

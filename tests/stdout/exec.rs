@@ -112,3 +112,14 @@ async fn without_a_server_the_app_runs_as_ever() -> TestResult {
     assert!(said.contains("200000 log records could not be sent to") && said.contains("--grace"), "{said}");
     Ok(())
 }
+
+#[tokio::test]
+async fn an_app_is_not_started_where_nothing_could_be_sent() -> TestResult {
+    let server = Server::prepare(ServerSettings::default())?;
+    let arguments =
+        ["exec", "--endpoint", "https://logs.example", "--ca-file", "/no/such/file", "--", "echo", "started"];
+    let output = run(&server, &arguments, Vec::new()).await?;
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{}", said(&output));
+    assert!(said(&output).contains("--ca-file is '/no/such/file'"), "{}", said(&output));
+    Ok(())
+}

@@ -113,8 +113,9 @@ async fn twenty_thousand_lines_are_as_many_records() -> TestResult {
 async fn what_is_set_up_wrongly_is_said_before_anything_is_read() -> TestResult {
     let server = Server::prepare(ServerSettings::default())?;
     for (arguments, words) in [
-        (&["pipe", "--endpoint", "https://logs.example"][..], "TLS"),
         (&["pipe", "--endpoint", "localhost:4318"][..], "http://127.0.0.1:4318"),
+        (&["pipe", "--endpoint", "https://logs.example", "--ca-file", "/no/such/file"][..], "'/no/such/file'"),
+        (&["pipe", "--ca-file", "/no/such/file"][..], "https://"),
         (&["pipe", "--resource", "nonsense"][..], "service.version=1.2.0"),
         (&["pipe", "--spool-bytes", "many"][..], "64MiB"),
         (&["pipe", "--time-zone", "CET"][..], "+02:00"),

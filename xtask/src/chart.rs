@@ -19,7 +19,16 @@ const BEGIN: &str = "<!-- values: written by `cargo xtask chart` -->";
 const END: &str = "<!-- end of values -->";
 
 /// Settings that the chart sets by values of its own.
-const OF_THE_CHART: &[&str] = &["data_dir", "shutdown_grace", "otlp.grpc_address", "otlp.http_address", "api.address"];
+const OF_THE_CHART: &[&str] = &[
+    "data_dir",
+    "shutdown_grace",
+    "otlp.grpc_address",
+    "otlp.http_address",
+    "api.address",
+    "syslog.tcp_address",
+    "syslog.udp_address",
+    "syslog.tls_address",
+];
 
 fn folder() -> PathBuf {
     folders::root().join("deploy/helm/spyhop")

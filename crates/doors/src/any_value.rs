@@ -4,10 +4,9 @@
 
 use std::fmt;
 
+use otlp_wire::{close, open, put_bytes, put_double, put_number};
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-
-use crate::wire::{close, open, put_bytes, put_double, put_number};
 
 /// What a JSON value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

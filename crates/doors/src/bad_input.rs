@@ -1,7 +1,8 @@
 //! Mutated bodies through every door: whatever comes, there is an answer, and what comes out is a request.
 
+use otlp_wire::{Fields, Value, put_bytes, put_double, put_message, put_number};
+
 use crate::syslog::{Batch, Framing};
-use crate::wire::{Fields, Value, put_bytes, put_double, put_message, put_number};
 use crate::{DoorError, Limits, Translation, elasticsearch, loki, remote_write, zipkin};
 
 /// Mutations of each body.

@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 
+use otlp_wire::{Fields, field_bytes, put_bytes, put_head};
+
 use crate::DoorError;
-use crate::wire::{Fields, field_bytes, put_bytes, put_head};
 
 /// Bytes that a group costs beside what it holds, so that many small ones are bounded too.
 const GROUP_BYTES: usize = 64;

@@ -26,13 +26,11 @@ pub mod elasticsearch;
 mod envelope;
 mod error;
 mod ids;
-mod log_draft;
 pub mod loki;
 pub mod remote_write;
 mod severity;
 pub mod syslog;
 mod turned_away;
-mod wire;
 pub mod zipkin;
 
 pub use error::DoorError;

@@ -27,5 +27,5 @@ pub use credentials::{Credentials, Scope, Secrets};
 pub use ingest_edge::{Cors, EdgeCounters, IngestEdge, ingest_router};
 pub use query_edge::{QueryEdge, query_router};
 pub use serve::{ServeLimits, serve};
-pub use syslog::{SyslogCounters, SyslogEdge, serve_syslog};
+pub use syslog::{SyslogCounters, SyslogEdge, SyslogSockets, serve_syslog};
 pub use tls::{Tls, TlsError, TlsFiles, TlsProbe, TlsVersion};

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::demo::sender::{Delivery, Sender};
 use crate::failure::Failure;
+use crate::tls_arguments::TlsArguments;
 
 /// Longest line, which is the largest request a server takes by default.
 const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -30,6 +31,8 @@ pub(crate) struct ImportArguments {
     /// Where OTLP over HTTP is received.
     #[arg(long, default_value = "http://127.0.0.1:4318")]
     endpoint: String,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Requests in flight at once.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     connections: u8,
@@ -97,7 +100,7 @@ impl Request {
 
 /// Runs the command.
 pub(crate) fn run(arguments: ImportArguments) -> Result<(), Failure> {
-    let sender = Arc::new(Sender::new(&arguments.endpoint)?);
+    let sender = Arc::new(Sender::new(&arguments.endpoint, &arguments.tls)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -20,6 +20,9 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 /// First descriptor of those that are handed down.
 const FIRST_DESCRIPTOR: i32 = 3;
 
+/// Listeners of OTLP, which come first among ingest's: gRPC's and HTTP's.
+pub(crate) const OTLP_LISTENERS: usize = 2;
+
 /// What is asked for: an address and the setting that chose it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
@@ -30,7 +33,7 @@ pub(crate) struct Wanted<'a> {
 /// Sockets of a role: listeners of streams first, sockets of datagrams behind them.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    /// Of ingest: gRPC's, HTTP's, and syslog's where that has one. Of query: the API's.
+    /// Of ingest: gRPC's, HTTP's, and syslog's over TCP and over TLS where they have an address. Of query: the API's.
     pub(crate) streams: Vec<TcpListener>,
     /// Of ingest: syslog's, where that has one.
     pub(crate) datagrams: Vec<UdpSocket>,
@@ -43,8 +46,11 @@ pub(crate) fn open_ingest(settings: &Settings) -> Result<Sockets, Failure> {
         Wanted { address: &settings.otlp.http_address, variable: "SPYHOP_OTLP_HTTP_ADDRESS" },
     ];
     let syslog = &settings.syslog;
-    streams
-        .extend(syslog.tcp_address.as_ref().map(|address| Wanted { address, variable: "SPYHOP_SYSLOG_TCP_ADDRESS" }));
+    for (address, variable) in
+        [(&syslog.tcp_address, "SPYHOP_SYSLOG_TCP_ADDRESS"), (&syslog.tls_address, "SPYHOP_SYSLOG_TLS_ADDRESS")]
+    {
+        streams.extend(address.as_ref().map(|address| Wanted { address, variable }));
+    }
     let datagrams =
         syslog.udp_address.as_ref().map(|address| Wanted { address, variable: "SPYHOP_SYSLOG_UDP_ADDRESS" });
     Ok(Sockets {

@@ -25,6 +25,7 @@ mod status_writer;
 mod supervised;
 mod supervisor;
 mod tail;
+mod tls_arguments;
 
 use std::io::Write;
 use std::path::PathBuf;

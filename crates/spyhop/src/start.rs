@@ -1,6 +1,6 @@
 //! What comes before any role runs: the data folder, its catalog, and what a person is told.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 
 use catalog::{Catalog, CatalogError};
 use server::status::RoleStatus;
@@ -8,7 +8,7 @@ use server::{Credentials, Scope, Tls};
 use store::{Layout, StoreError};
 
 use crate::failure::Failure;
-use crate::listeners::Sockets;
+use crate::listeners::{OTLP_LISTENERS, Sockets};
 use crate::settings::Settings;
 use crate::{clock, logging};
 
@@ -73,8 +73,6 @@ fn check_space(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
 pub(crate) fn announce(settings: &Settings, ingest: &Sockets, query: &Sockets) {
     let shown = |listener: Option<&TcpListener>| listener.and_then(|listener| listener.local_addr().ok());
     let (grpc, http, api) = (shown(ingest.streams.first()), shown(ingest.streams.get(1)), shown(query.streams.first()));
-    let syslog =
-        [shown(ingest.streams.get(2)), ingest.datagrams.first().map(UdpSocket::local_addr).and_then(Result::ok)];
     let text = |address: Option<SocketAddr>| address.map(|address| address.to_string()).unwrap_or_default();
     tracing::info!(
         otlp_grpc = text(grpc),
@@ -84,12 +82,7 @@ pub(crate) fn announce(settings: &Settings, ingest: &Sockets, query: &Sockets) {
         version = env!("CARGO_PKG_VERSION"),
         "listening"
     );
-    for address in syslog.into_iter().flatten() {
-        tracing::info!(%address, "listening for syslog");
-        if !address.ip().is_loopback() {
-            tracing::warn!(%address, "syslog knows no credentials: anyone who reaches this port may send");
-        }
-    }
+    announce_syslog(settings, ingest);
     warn_of_open_doors(settings, [grpc, http], api);
     let scheme = if settings.tls.is_some() { "https" } else { "http" };
     let url = |address: Option<SocketAddr>| match address {
@@ -106,6 +99,22 @@ pub(crate) fn announce(settings: &Settings, ingest: &Sockets, query: &Sockets) {
         url(grpc),
         settings.data_dir.display()
     ));
+}
+
+/// Says where syslog comes in, and who may send.
+fn announce_syslog(settings: &Settings, ingest: &Sockets) {
+    let mut streams: Vec<SocketAddr> =
+        ingest.streams.iter().skip(OTLP_LISTENERS).filter_map(|listener| listener.local_addr().ok()).collect();
+    let over_tls = settings.syslog.tls_address.as_ref().and_then(|_| streams.pop());
+    let datagrams = ingest.datagrams.iter().filter_map(|socket| socket.local_addr().ok());
+    let are_clients_known = settings.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let open = streams.into_iter().chain(datagrams).map(|address| (address, false));
+    for (address, is_guarded) in open.chain(over_tls.map(|address| (address, are_clients_known))) {
+        tracing::info!(%address, "listening for syslog");
+        if !is_guarded && !address.ip().is_loopback() {
+            tracing::warn!(%address, "syslog knows no credentials: anyone who reaches this port may send");
+        }
+    }
 }
 
 /// Says what anyone can do who reaches this machine.

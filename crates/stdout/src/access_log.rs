@@ -1,7 +1,7 @@
 //! Lines of web servers about one request: the Common Log Format, the combined one, and what nginx, Apache, Caddy's
 //! common format and ingress controllers add behind it.
 
-use crate::draft::Draft;
+use otlp_wire::LogDraft;
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(crate) fn read(text: &str) -> Option<Request<'_>> {
 
 impl Request<'_> {
     /// Appends the attributes that HTTP servers have in OpenTelemetry.
-    pub(crate) fn attributes(&self, draft: &mut Draft) {
+    pub(crate) fn attributes(&self, draft: &mut LogDraft) {
         let (path, query) = self.target.split_once('?').unwrap_or((self.target, ""));
         for (key, text) in [
             ("client.address", self.client),

@@ -3,10 +3,11 @@
 //! Records of one logger lie together, and loggers of one service under its resource. No two requests are alike, since
 //! no two records of a stream have the same observed time; so a server takes none for a resend that is not one.
 
+use otlp_wire::{put_bytes, put_message};
+
 use crate::draft::{Draft, OwnService};
 use crate::limits::BatchLimits;
 use crate::resource::Resource;
-use crate::wire;
 
 /// Records of one logger of one service.
 #[derive(Debug, Default)]
@@ -43,28 +44,28 @@ impl Batch {
     }
 
     /// Adds a record; `now` counts where it is the first.
-    pub(crate) fn add(&mut self, record: &Draft, now: i64) {
+    pub(crate) fn add(&mut self, draft: &Draft, now: i64) {
         if self.records == 0 {
             self.begun = now;
         }
-        let place = self.place(record);
+        let place = self.place(draft);
         let records = &mut self.loggers[place].records;
         let before = records.len();
-        record.encode(records);
+        draft.record.write(records);
         self.bytes += records.len() - before;
         self.records += 1;
         self.last = place;
     }
 
-    fn place(&mut self, record: &Draft) -> usize {
-        let same = |loggers: &Loggers| loggers.scope == record.scope && loggers.service == record.service;
+    fn place(&mut self, draft: &Draft) -> usize {
+        let same = |loggers: &Loggers| loggers.scope == draft.scope && loggers.service == draft.service;
         if self.loggers.get(self.last).is_some_and(same) {
             return self.last;
         }
         self.loggers.iter().position(same).unwrap_or_else(|| {
             self.loggers.push(Loggers {
-                service: record.service.clone(),
-                scope: record.scope.clone(),
+                service: draft.service.clone(),
+                scope: draft.scope.clone(),
                 records: Vec::new(),
             });
             self.loggers.len() - 1
@@ -91,12 +92,12 @@ impl Batch {
         loggers.sort_by(|a, b| service_key(a).cmp(&service_key(b)));
         let mut body = Vec::with_capacity(self.bytes + 1024);
         for service in loggers.chunk_by(|a, b| a.service == b.service) {
-            wire::message(&mut body, 1, |out| {
-                wire::message(out, 1, |out| resource.encode(&service[0].service, out));
+            put_message(&mut body, 1, |out| {
+                put_message(out, 1, |out| resource.encode(&service[0].service, out));
                 for logger in service {
-                    wire::message(out, 2, |out| {
+                    put_message(out, 2, |out| {
                         if !logger.scope.is_empty() {
-                            wire::message(out, 1, |out| wire::bytes(out, 1, logger.scope.as_bytes()));
+                            put_message(out, 1, |out| put_bytes(out, 1, logger.scope.as_bytes()));
                         }
                         out.extend_from_slice(&logger.records);
                     });

@@ -8,16 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request as HttpRequest, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use otlp_wire::{Fields, Value as Field};
 use serde_json::Value;
 
+use crate::client::{HttpClient, http_client, in_words};
 use crate::endpoint::Endpoint;
 use crate::limits::SendLimits;
 use crate::spool::{Form, Request};
 use crate::times::{self, Clock};
-use crate::wire::{Field, Fields};
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -38,19 +36,14 @@ pub(crate) enum Verdict {
 /// Sends to one endpoint.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     endpoint: Endpoint,
     limits: SendLimits,
 }
 
 impl Sender {
     pub(crate) fn new(endpoint: Endpoint, limits: SendLimits) -> Sender {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(limits.timeout));
-        connector.set_nodelay(true);
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(Duration::from_secs(20));
-        Sender { client: builder.build(connector), endpoint, limits }
+        Sender { client: http_client(&endpoint.tls, limits.timeout), endpoint, limits }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -93,17 +86,6 @@ impl Sender {
     pub(crate) fn wait(&self, attempt: u32, asked: Option<Duration>, chance: f64) -> Duration {
         wait(&self.limits, attempt, asked, chance)
     }
-}
-
-/// The innermost reason of an error is what a person can act on.
-fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        words = inner.to_string();
-        source = inner.source();
-    }
-    words
 }
 
 fn wait(limits: &SendLimits, attempt: u32, asked: Option<Duration>, chance: f64) -> Duration {
@@ -158,11 +140,11 @@ fn partial_success(body: &[u8]) -> (u64, String) {
         return (counts.iter().sum(), shortened(partial["errorMessage"].as_str().unwrap_or_default()));
     }
     let (mut rejected, mut message) = (0, String::new());
-    for (number, field) in Fields(body) {
+    for (number, field) in Fields(body).readable() {
         let (1, Field::Bytes(partial)) = (number, field) else { continue };
-        for (number, field) in Fields(partial) {
+        for (number, field) in Fields(partial).readable() {
             match (number, field) {
-                (1, Field::Number(count)) => rejected = i64::try_from(count).unwrap_or(0).max(0) as u64,
+                (1, Field::Varint(count)) => rejected = i64::try_from(count).unwrap_or(0).max(0) as u64,
                 (2, Field::Bytes(text)) => message = shortened(&String::from_utf8_lossy(text)),
                 _ => {}
             }
@@ -176,7 +158,7 @@ fn said(status: StatusCode, body: &[u8]) -> String {
     let in_json =
         serde_json::from_slice::<Value>(body).ok().and_then(|body| Some(body["message"].as_str()?.to_owned()));
     let message = in_json.or_else(|| {
-        Fields(body).find_map(|(number, field)| match (number, field) {
+        Fields(body).readable().find_map(|(number, field)| match (number, field) {
             (2, Field::Bytes(text)) => std::str::from_utf8(text).ok().map(str::to_owned),
             _ => None,
         })
@@ -195,8 +177,9 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use otlp_wire::{put_bytes, put_message, put_number};
+
     use super::*;
-    use crate::wire;
 
     const LIMITS: SendLimits = SendLimits {
         spool_bytes_max: 1,
@@ -255,9 +238,9 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let mut body = Vec::new();
-        wire::message(&mut body, 1, |out| {
-            wire::number(out, 1, 3);
-            wire::bytes(out, 2, b"3 records: too\nlong");
+        put_message(&mut body, 1, |out| {
+            put_number(out, 1, 3);
+            put_bytes(out, 2, b"3 records: too\nlong");
         });
         assert_eq!(partial_success(&body), (3, "3 records: toolong".to_owned()));
         assert_eq!(partial_success(b""), (0, String::new()));
@@ -267,8 +250,8 @@ mod tests {
         assert_eq!(said(StatusCode::NOT_FOUND, br#"{"code":5,"message":"no"}"#), "404 Not Found: no");
         assert_eq!(partial_success(b"\xff\xff"), (0, String::new()));
         let mut status = Vec::new();
-        wire::number(&mut status, 1, 3);
-        wire::bytes(&mut status, 2, b"unknown path");
+        put_number(&mut status, 1, 3);
+        put_bytes(&mut status, 2, b"unknown path");
         assert_eq!(said(StatusCode::NOT_FOUND, &status), "404 Not Found: unknown path");
         assert_eq!(said(StatusCode::NOT_FOUND, b"nothing here\n"), "404 Not Found: nothing here");
         assert_eq!(said(StatusCode::NOT_FOUND, b""), "404 Not Found");

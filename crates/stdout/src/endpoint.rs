@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::error::StdoutError;
 use crate::resource;
+use crate::tls::{Tls, TlsFlags};
 
 /// Where nothing else is named.
 const DEFAULT: &str = "http://127.0.0.1:4318";
@@ -23,6 +24,8 @@ pub struct EndpointFlags {
     pub compression: Option<String>,
     /// Longest wait for an answer.
     pub timeout: Option<Duration>,
+    /// Files for TLS.
+    pub tls: TlsFlags,
 }
 
 /// Where and how records are sent.
@@ -32,6 +35,7 @@ pub struct Endpoint {
     pub(crate) headers: HeaderMap,
     pub(crate) gzip: bool,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) tls: Tls,
 }
 
 impl Endpoint {
@@ -81,7 +85,8 @@ impl Endpoint {
                 _ => Err(StdoutError::Setting { origin, value, advice: "write milliseconds such as 10000" }),
             })
             .transpose()?;
-        Ok(Endpoint { uri, headers, gzip, timeout: flags.timeout.or(timeout) })
+        let tls = Tls::resolve(&uri.to_string(), &flags.tls, "LOGS_", &variable)?;
+        Ok(Endpoint { uri, headers, gzip, timeout: flags.timeout.or(timeout), tls })
     }
 }
 
@@ -98,11 +103,9 @@ fn parse(origin: &str, endpoint: &str, path: &str) -> Result<Uri, StdoutError> {
     let wrong = || StdoutError::Endpoint { origin: origin.to_owned(), endpoint: endpoint.to_owned() };
     let with_path = format!("{}{path}", endpoint.trim_end_matches('/'));
     let uri: Uri = if path.is_empty() { endpoint.parse() } else { with_path.parse() }.map_err(|_| wrong())?;
-    if uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https")) {
-        return Err(StdoutError::Tls { origin: origin.to_owned(), endpoint: endpoint.to_owned() });
-    }
-    let fine =
-        uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none();
+    let fine = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.query().is_none();
     fine.then_some(uri).ok_or_else(wrong)
 }
 
@@ -155,7 +158,7 @@ mod tests {
         };
         let flag = |endpoint: &str| EndpointFlags { endpoint: Some(endpoint.to_owned()), ..EndpointFlags::default() };
         check(flag("localhost:4318"), &[], &["--endpoint", "localhost:4318", "http://127.0.0.1:4318"]);
-        check(flag("https://x"), &[], &["TLS", "https://x"]);
+        check(flag("https://"), &[], &["--endpoint", "'https://'"]);
         check(
             EndpointFlags::default(),
             &[("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://x")],

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
-use crate::draft::{Draft, Iostream};
+use crate::draft::{Draft, Iostream, unix_nano};
 use crate::framing::{Line, LineSplitter};
 use crate::group::{Group, Grouper, PlainLine};
 use crate::ids;
@@ -166,13 +166,13 @@ impl Writer {
     fn structured(&mut self, line: Line<'_>, text: &str, clock: Clock, records: &mut impl Records) {
         self.draft.begin(clock.now, Some(self.iostream));
         self.mapper.map(Document { line: text, tape: &self.tape }, clock, &mut self.draft);
-        if self.draft.body.is_empty() {
-            self.draft.text_body(text);
+        if self.draft.record.body.is_empty() {
+            self.draft.record.text_body(text.as_bytes());
         }
         if std::str::from_utf8(line.bytes).is_err() {
-            self.draft.bytes_attribute(ORIGINAL, line.bytes);
+            self.draft.record.bytes_attribute(ORIGINAL, line.bytes);
         } else if self.options.keep_original {
-            self.draft.text_attribute(ORIGINAL, text);
+            self.draft.record.text_attribute(ORIGINAL, text);
         }
         records.take(&self.draft);
     }
@@ -182,10 +182,10 @@ impl Writer {
         self.draft.begin(clock.now, Some(self.iostream));
         if line.part == 1 {
             self.facts.read(text, clock);
-            self.draft.time = self.facts.time;
-            self.draft.severity(self.facts.severity_number, &self.facts.severity_text);
+            self.draft.record.time = unix_nano(self.facts.time);
+            self.draft.record.severity(self.facts.severity_number, &self.facts.severity_text);
         }
-        self.draft.int_attribute(PART, i64::from(line.part));
+        self.draft.record.int_attribute(PART, i64::from(line.part));
         self.body(line.bytes);
         records.take(&self.draft);
     }
@@ -200,29 +200,29 @@ impl Writer {
         self.draft.begin(group.observed, Some(self.iostream));
         self.tail(text, clock);
         if *time > 0 {
-            self.draft.time = *time;
+            self.draft.record.time = unix_nano(*time);
         }
         if *severity_number > 0 {
-            self.draft.severity(*severity_number, severity_text);
+            self.draft.record.severity(*severity_number, severity_text);
         }
         // A trace without a level is an error, and a panic is one whatever it calls itself.
         let of_trace = group.stack.severity_number();
         if group.is_joined() && group.stack.is_trace() && (*severity_number == 0 || of_trace == severity::FATAL) {
-            self.draft.severity_number = of_trace;
+            self.draft.record.severity_number = of_trace;
         }
-        if self.draft.trace_id.is_none() {
+        if self.draft.record.trace_id.is_none() {
             let (trace_id, span_id, flags) = ids::in_text(&self.id_finder, text);
-            self.draft.trace_id = trace_id;
-            self.draft.span_id = self.draft.span_id.or(span_id);
-            self.draft.flags |= flags.unwrap_or_default();
+            self.draft.record.trace_id = trace_id;
+            self.draft.record.span_id = self.draft.record.span_id.or(span_id);
+            self.draft.record.flags |= flags.unwrap_or_default();
         }
-        group.facts.attributes(text, &mut self.draft);
+        group.facts.attributes(text, &mut self.draft.record);
         if group.is_joined()
             && let Some((kind, message)) = exception::of_stack(text)
         {
-            self.draft.text_attribute("exception.type", kind);
+            self.draft.record.text_attribute("exception.type", kind);
             if !message.is_empty() {
-                self.draft.text_attribute("exception.message", message);
+                self.draft.record.text_attribute("exception.message", message);
             }
         }
         self.plain = plain;
@@ -247,13 +247,13 @@ impl Writer {
         let text = String::from_utf8_lossy(bytes);
         if self.options.strip_colors {
             let mut plain = std::mem::take(&mut self.plain);
-            self.draft.text_body(without_colors(&text, &mut plain));
+            self.draft.record.text_body(without_colors(&text, &mut plain).as_bytes());
             self.plain = plain;
         } else {
-            self.draft.text_body(&text);
+            self.draft.record.text_body(text.as_bytes());
         }
         if matches!(text, Cow::Owned(_)) {
-            self.draft.bytes_attribute(ORIGINAL, bytes);
+            self.draft.record.bytes_attribute(ORIGINAL, bytes);
         }
     }
 }

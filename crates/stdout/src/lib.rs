@@ -23,6 +23,7 @@
 mod access_log;
 mod aliases;
 mod batch;
+mod client;
 mod deliver;
 mod draft;
 mod endpoint;
@@ -46,8 +47,9 @@ mod stack;
 mod structured;
 mod tape;
 mod times;
-mod wire;
+mod tls;
 
+pub use client::{HttpClient, http_client, in_words, tls_reason};
 pub use draft::Iostream;
 pub use endpoint::{Endpoint, EndpointFlags};
 pub use error::StdoutError;
@@ -58,6 +60,7 @@ pub use resource::{Origins, ProcessFacts, Resource, Variables};
 pub use ship::{Counts, ShipOptions, Shipper};
 pub use spool::WhenFull;
 pub use structured::OpenService;
+pub use tls::{Tls, TlsFlags};
 
 use batch::Batch;
 use intake::Records;

@@ -4,8 +4,9 @@
 //! brackets and one word; a level in small letters must stand in brackets, right after the time, or at the very
 //! beginning before a colon. "no error in info" has no level.
 
+use otlp_wire::LogDraft;
+
 use crate::access_log;
-use crate::draft::Draft;
 use crate::severity;
 use crate::times::{self, Clock};
 
@@ -66,7 +67,7 @@ impl Facts {
     }
 
     /// Appends what the form says beyond time and severity.
-    pub(crate) fn attributes(&self, text: &str, draft: &mut Draft) {
+    pub(crate) fn attributes(&self, text: &str, draft: &mut LogDraft) {
         match self.form {
             Form::Free => {}
             Form::Klog => {

@@ -1,6 +1,7 @@
 //! First lines of plain logs as servers and loggers write them.
 
 use super::*;
+use crate::draft::Draft;
 
 /// 2026-11-21T19:30:00Z.
 const NOW: i64 = 1_795_289_400_000_000_000;
@@ -152,7 +153,7 @@ fn forms_have_attributes() {
         facts.read(line, Clock { now: NOW, zone: 0 });
         let mut draft = Draft::default();
         draft.begin(NOW, None);
-        facts.attributes(line, &mut draft);
+        facts.attributes(line, &mut draft.record);
         assert_eq!(attributes(&record(&draft)), expect, "{line}");
     };
     check(

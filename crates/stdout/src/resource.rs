@@ -5,9 +5,10 @@
 //! (`service.name`, `service.version`, `deployment.environment.name`); where no line does either, the service is named
 //! after the pod's workload or the program.
 
+use otlp_wire::{put_int_value, put_key_value, put_text_value};
+
 use crate::draft::OwnService;
 use crate::structured::OpenService;
-use crate::wire;
 
 const SERVICE_NAME: &str = "service.name";
 const SERVICE_VERSION: &str = "service.version";
@@ -168,9 +169,9 @@ impl Resource {
     /// Appends the attributes as those of a `Resource`, with what a line said of its service.
     pub(crate) fn encode(&self, service: &OwnService, out: &mut Vec<u8>) {
         for (key, value) in &self.attributes {
-            wire::key_value(out, 1, key, |out| match value {
-                Value::Text(text) => wire::text_value(out, text),
-                Value::Int(value) => wire::int_value(out, *value),
+            put_key_value(out, 1, key, |out| match value {
+                Value::Text(text) => put_text_value(out, text),
+                Value::Int(value) => put_int_value(out, *value),
             });
         }
         let open = self.open_service();
@@ -181,7 +182,7 @@ impl Resource {
             (open.environment, ENVIRONMENT, &service.environment),
         ] {
             if is_open && !text.is_empty() {
-                wire::key_value(out, 1, key, |out| wire::text_value(out, text));
+                put_key_value(out, 1, key, |out| put_text_value(out, text));
             }
         }
     }

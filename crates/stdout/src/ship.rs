@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::batch::{Batch, Sealed};
 use crate::deliver::{Sender, Verdict};
-use crate::draft::Draft;
+use crate::draft::{Draft, unix_nano};
 use crate::endpoint::Endpoint;
 use crate::intake::Records;
 use crate::limits::{BatchLimits, SendLimits};
@@ -97,6 +97,8 @@ impl fmt::Debug for Shipper {
 struct State {
     /// Since when no attempt was answered.
     failing_since: Option<Instant>,
+    /// Why the last attempt was not answered.
+    trouble: Option<String>,
     said_away: bool,
     said_full: bool,
     /// Records dropped that no record speaks of yet.
@@ -144,6 +146,11 @@ impl Shipper {
     /// Where records go.
     pub fn address(&self) -> String {
         self.sender.address()
+    }
+
+    /// Why nothing is taken, where the last attempt was not answered.
+    pub fn trouble(&self) -> Option<String> {
+        self.state().trouble.clone()
     }
 
     /// Sends until [`Shipper::finish`] was called and everything is sent. Dropping the future stops it.
@@ -265,6 +272,7 @@ impl Shipper {
     fn unanswered(&self, reason: &str) {
         let mut state = self.state();
         let since = *state.failing_since.get_or_insert_with(Instant::now);
+        state.trouble = Some(reason.to_owned());
         if since.elapsed() >= AWAY_AFTER && !std::mem::replace(&mut state.said_away, true) {
             drop(state);
             (self.say)(&format!(
@@ -279,6 +287,7 @@ impl Shipper {
     fn answered(&self) {
         let mut state = self.state();
         state.failing_since = None;
+        state.trouble = None;
         let back = std::mem::take(&mut state.said_away);
         let due = state.last_loss_said.is_none_or(|last| last.elapsed() >= SAY_AGAIN_AFTER);
         let dropped = if due { std::mem::take(&mut state.dropped_unsaid) } else { 0 };
@@ -303,17 +312,18 @@ impl Shipper {
             in_mebibytes(self.send_limits.spool_bytes_max)
         );
         (self.say)(&sentence);
-        let mut record = Draft::default();
+        let mut draft = Draft::default();
         let now = now_unix_nano();
-        record.begin(now, None);
-        record.time = now;
+        draft.begin(now, None);
+        draft.scope.push_str("spyhop.stdout");
+        let record = &mut draft.record;
+        record.time = unix_nano(now);
         record.severity(severity::WARN, "WARN");
-        record.text_body(&sentence);
+        record.text_body(sentence.as_bytes());
         record.event_name.push_str("spyhop.records_dropped");
-        record.scope.push_str("spyhop.stdout");
         record.int_attribute("spyhop.dropped_records", i64::try_from(dropped).unwrap_or(i64::MAX));
         let mut batch = Batch::new(BatchLimits::default());
-        batch.add(&record, now);
+        batch.add(&draft, now);
         if let Some(sealed) = batch.seal(&self.resource) {
             self.records.fetch_add(sealed.records, Ordering::Relaxed);
             self.spool.put_beyond(self.request(sealed));

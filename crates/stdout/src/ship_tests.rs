@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::endpoint::EndpointFlags;
 use crate::resource::Origins;
+use crate::tls::TlsFlags;
 
 /// A server of raw HTTP that gives these answers in turn, the last one for ever, and keeps the bodies.
 struct Server {
@@ -76,6 +77,7 @@ type Said = Arc<Mutex<Vec<String>>>;
 
 fn shipper(address: &str, change: impl FnOnce(&mut ShipOptions)) -> (Shipper, Said) {
     let flags = EndpointFlags {
+        tls: TlsFlags::default(),
         endpoint: Some(address.to_owned()),
         headers: vec!["x-key=one".to_owned()],
         compression: Some("none".to_owned()),
@@ -106,7 +108,7 @@ fn put(shipper: &Shipper, texts: &[&str]) {
     for (place, text) in texts.iter().enumerate() {
         let mut draft = Draft::default();
         draft.begin(place as i64 + 1, None);
-        draft.text_body(text);
+        draft.record.text_body(text.as_bytes());
         intake.take(&draft);
     }
 }
@@ -223,7 +225,7 @@ fn loggers_and_services_are_grouped() {
         draft.begin(1, None);
         draft.service.name.push_str(service);
         draft.scope.push_str(scope);
-        draft.text_body(text);
+        draft.record.text_body(text.as_bytes());
         batch.add(&draft, 1);
     }
     let sealed = batch.seal(&resource).expect("records");

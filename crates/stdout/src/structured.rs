@@ -5,7 +5,7 @@
 //! it says.
 
 use crate::aliases::{Names, SLOTS, Target};
-use crate::draft::Draft;
+use crate::draft::{Draft, unix_nano};
 use crate::exception;
 use crate::ids::{self, Parsed};
 use crate::severity::{self, Scale};
@@ -186,10 +186,10 @@ impl Mapper {
         let text = document.text(at).unwrap_or_default();
         self.consumed[found.key] = true;
         match (found.target, found.value) {
-            (_, Value::Time(time)) => draft.time = time,
-            (_, Value::Severity(number, Some(range))) => draft.severity(number, document.range(range)),
+            (_, Value::Time(time)) => draft.record.time = unix_nano(time),
+            (_, Value::Severity(number, Some(range))) => draft.record.severity(number, document.range(range)),
             (_, Value::Severity(number, None)) => {
-                draft.severity(number, severity::name(number));
+                draft.record.severity(number, severity::name(number));
                 if found.target == Target::SeverityNumber {
                     self.severity_text(document, draft);
                 } else {
@@ -197,33 +197,35 @@ impl Mapper {
                     self.consumed[found.key] = (number - 1) % 4 == 0;
                 }
             }
-            (_, Value::TraceId(id)) => draft.trace_id = id,
-            (_, Value::SpanId(id)) => draft.span_id = id,
+            (_, Value::TraceId(id)) => draft.record.trace_id = id,
+            (_, Value::SpanId(id)) => draft.record.span_id = id,
             (_, Value::Traceparent(trace, span, flags)) => {
-                let (trace, span) = (draft.trace_id.unwrap_or(trace), draft.span_id.unwrap_or(span));
-                (draft.trace_id, draft.span_id, draft.flags) = (Some(trace), Some(span), flags);
+                let (trace, span) = (draft.record.trace_id.unwrap_or(trace), draft.record.span_id.unwrap_or(span));
+                (draft.record.trace_id, draft.record.span_id, draft.record.flags) = (Some(trace), Some(span), flags);
             }
-            (_, Value::Flags(flags)) => draft.flags |= flags,
+            (_, Value::Flags(flags)) => draft.record.flags |= flags,
             (Target::Body, _) => {
-                draft.body.clear();
-                document.encode(at, &[], &mut draft.body);
+                draft.record.body.clear();
+                document.encode(at, &[], &mut draft.record.body);
             }
-            (Target::EventName, _) => draft.event_name.push_str(text),
+            (Target::EventName, _) => draft.record.event_name.push_str(text),
             (Target::Scope | Target::ScopeOfSome, _) => draft.scope.push_str(text),
             (Target::ServiceName, _) => draft.service.name.push_str(text),
             (Target::ServiceVersion, _) => draft.service.version.push_str(text),
             (Target::Environment, _) => draft.service.environment.push_str(text),
             (Target::Caller, _) => {
                 let (file, line) = text.rsplit_once(':').unwrap_or((text, ""));
-                draft.text_attribute("code.file.path", file);
+                draft.record.text_attribute("code.file.path", file);
                 if let Ok(line) = line.parse() {
-                    draft.int_attribute("code.line.number", line);
+                    draft.record.int_attribute("code.line.number", line);
                 }
             }
-            (Target::CodeFile, _) => draft.text_attribute("code.file.path", text),
-            (Target::CodeLine, _) => draft.int_attribute("code.line.number", document.int(at).unwrap_or_default()),
-            (Target::CodeFunction, _) => draft.text_attribute("code.function.name", text),
-            (Target::ThreadName, _) => draft.text_attribute("thread.name", text),
+            (Target::CodeFile, _) => draft.record.text_attribute("code.file.path", text),
+            (Target::CodeLine, _) => {
+                draft.record.int_attribute("code.line.number", document.int(at).unwrap_or_default())
+            }
+            (Target::CodeFunction, _) => draft.record.text_attribute("code.function.name", text),
+            (Target::ThreadName, _) => draft.record.text_attribute("thread.name", text),
             // Written together, by `exception`.
             (Target::ExceptionType | Target::ExceptionMessage | Target::ExceptionStacktrace, _) | (_, Value::Whole) => {
             }
@@ -234,9 +236,9 @@ impl Mapper {
     fn severity_text(&mut self, document: Document<'_>, draft: &mut Draft) {
         let names = ["severity_text", "severityText", "SeverityText", "severity", "level"];
         let found = names.iter().find_map(|name| document.member(0, name).filter(|at| document.text(*at).is_some()));
-        draft.severity_text.clear();
+        draft.record.severity_text.clear();
         if let Some(at) = found {
-            draft.severity_text.push_str(document.text(at).unwrap_or_default());
+            draft.record.severity_text.push_str(document.text(at).unwrap_or_default());
             self.consumed[at - 1] = true;
         }
     }
@@ -263,7 +265,7 @@ impl Mapper {
             ("exception.stacktrace", stack_text.unwrap_or_default()),
         ];
         for (name, text) in parts.into_iter().filter(|(_, text)| !text.is_empty()) {
-            draft.text_attribute(name, text);
+            draft.record.text_attribute(name, text);
         }
     }
 
@@ -272,14 +274,14 @@ impl Mapper {
         if document.member(0, "@t").is_none() {
             return;
         }
-        if draft.severity_number == 0 {
-            draft.severity(severity::INFO, "Information");
+        if draft.record.severity_number == 0 {
+            draft.record.severity(severity::INFO, "Information");
         }
         let Some(template) = document.member(0, "@mt").and_then(|at| document.text(at)) else { return };
-        if draft.body.is_empty() {
+        if draft.record.body.is_empty() {
             self.scratch.clear();
             render(document, template, &mut self.scratch);
-            draft.text_body(&self.scratch);
+            draft.record.text_body(self.scratch.as_bytes());
         }
     }
 
@@ -312,9 +314,9 @@ impl Mapper {
                     self.scratch.push_str(container);
                     self.scratch.push('.');
                     self.scratch.push_str(name);
-                    draft.attribute(&self.scratch, value);
+                    draft.record.attribute(&self.scratch, value);
                 }
-                _ => draft.attribute(name, value),
+                _ => draft.record.attribute(name, value),
             }
         }
     }

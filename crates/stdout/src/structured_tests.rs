@@ -42,7 +42,7 @@ pub(crate) fn attributes(record: &LogRecord) -> Vec<String> {
 /// The record that a draft is on the wire.
 pub(crate) fn record(draft: &Draft) -> LogRecord {
     let mut bytes = Vec::new();
-    draft.encode(&mut bytes);
+    draft.record.write(&mut bytes);
     let mut scope = ScopeLogs::decode(bytes.as_slice()).expect("valid protobuf");
     assert_eq!(scope.log_records.len(), 1);
     scope.log_records.remove(0)
@@ -397,9 +397,10 @@ fn ids_and_flags() {
     let check = |line: &str, expect: Option<(&str, &str)>, flags: u8, attributes_left: usize| {
         let draft = mapped(line, OpenService::default());
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let found = draft.trace_id.map(|id| (hex(&id), draft.span_id.map(|id| hex(&id)).unwrap_or_default()));
+        let found =
+            draft.record.trace_id.map(|id| (hex(&id), draft.record.span_id.map(|id| hex(&id)).unwrap_or_default()));
         let found = found.as_ref().map(|(trace, span)| (trace.as_str(), span.as_str()));
-        assert_eq!((found, draft.flags), (expect, flags), "{line}");
+        assert_eq!((found, draft.record.flags), (expect, flags), "{line}");
         assert_eq!(attributes(&record(&draft)).len(), attributes_left, "{line}");
     };
     for (trace, span) in [

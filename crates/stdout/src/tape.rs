@@ -4,7 +4,7 @@
 //! the tape's own buffer where they had to be unescaped. A tape is used again for every line, so that a line costs no
 //! allocation.
 
-use crate::wire;
+use otlp_wire::{put_fixed64, put_int_value, put_key_value, put_message, put_number, put_text_value};
 
 /// One value, or a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -108,21 +108,21 @@ impl<'a> Document<'a> {
     pub(crate) fn encode(self, at: usize, skip: &[bool], out: &mut Vec<u8>) {
         match self.token(at) {
             Token::Null => {}
-            Token::Bool(value) => wire::number(out, 2, u64::from(value)),
-            Token::Int(value) => wire::int_value(out, value),
-            Token::Double(value) => wire::fixed64(out, 4, value.to_bits()),
-            Token::Text(range) => wire::text_value(out, self.range(range)),
-            Token::Array(end) => wire::message(out, 5, |out| {
+            Token::Bool(value) => put_number(out, 2, u64::from(value)),
+            Token::Int(value) => put_int_value(out, value),
+            Token::Double(value) => put_fixed64(out, 4, value.to_bits()),
+            Token::Text(range) => put_text_value(out, self.range(range)),
+            Token::Array(end) => put_message(out, 5, |out| {
                 let mut item = at + 1;
                 while item < end as usize {
-                    wire::message(out, 1, |out| self.encode(item, skip, out));
+                    put_message(out, 1, |out| self.encode(item, skip, out));
                     item = self.after(item);
                 }
             }),
-            Token::Object(_) => wire::message(out, 6, |out| {
+            Token::Object(_) => put_message(out, 6, |out| {
                 for key in self.members(at).filter(|key| !skip.get(*key).copied().unwrap_or_default()) {
                     let name = self.text(key).unwrap_or_default();
-                    wire::key_value(out, 1, name, |out| self.encode(key + 1, skip, out));
+                    put_key_value(out, 1, name, |out| self.encode(key + 1, skip, out));
                 }
             }),
         }

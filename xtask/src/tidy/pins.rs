@@ -12,6 +12,7 @@ const SINGLE: &[(&str, &str)] = &[
     ("sqlx", "0.9."),
     ("hyper", "1."),
     ("http", "1."),
+    ("rustls", "0.23."),
     ("tokio", "1."),
 ];
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use model::Signal;
+use otlp_wire::LogDraft;
 use serde::Deserialize;
 
 use super::document::Document;
 use super::fields;
 use crate::envelope::Envelope;
-use crate::log_draft::LogDraft;
 use crate::{DoorError, Limits, Reason, Translation, TurnedAway};
 
 /// What an item asks for.

@@ -6,13 +6,13 @@
 use std::fmt;
 use std::ops::Range;
 
+use otlp_wire::{Fields, Value};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::bulk::ItemError;
 use crate::Reason;
 use crate::any_value::{AnyValue, Kind};
-use crate::wire::{Fields, Value};
 
 /// How much longer than its document the names of its fields may be together, and what is always allowed.
 const NAMES_GROWTH_MAX: usize = 4;

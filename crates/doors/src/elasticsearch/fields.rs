@@ -1,10 +1,9 @@
 //! Where the fields of a document go, by the Elastic Common Schema.
 
 use model::time::parse_rfc3339;
+use otlp_wire::{LogDraft, put_bytes, put_key_value};
 
 use super::document::{Document, Found};
-use crate::log_draft::{ATTRIBUTES, LogDraft};
-use crate::wire::{put_bytes, put_key_value};
 use crate::{ids, severity};
 
 /// Resource and scope of a document, as the bytes of their messages.
@@ -81,11 +80,11 @@ pub(super) fn fill(document: &Document, index: &str, draft: &mut LogDraft) -> Or
     for field in document.fields() {
         if !place(field, &chosen, draft, &mut origin, &mut taken) {
             let name = RENAMED.iter().find(|(name, _)| *name == field.name).map_or(field.name, |(_, name)| *name);
-            put_key_value(&mut draft.attributes, ATTRIBUTES, name, |out| out.extend_from_slice(field.value));
+            draft.attribute(name, |out| out.extend_from_slice(field.value));
         }
     }
     if !index.is_empty() {
-        draft.attribute(INDEX, index);
+        draft.text_attribute(INDEX, index);
     }
     origin
 }

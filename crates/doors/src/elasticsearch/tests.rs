@@ -1,8 +1,9 @@
 //! Bulk requests in, records and answers out, as tables.
 
+use otlp_wire::{Fields, Value};
+
 use super::*;
 use crate::any_value::of_json;
-use crate::wire::{Fields, Value};
 use crate::{DoorError, Limits};
 
 fn bulk(body: &str) -> Result<Bulk, DoorError> {

@@ -11,10 +11,9 @@ mod labels;
 mod protobuf;
 
 use model::Signal;
+use otlp_wire::{LogDraft, put_text};
 
 use crate::envelope::Envelope;
-use crate::log_draft::LogDraft;
-use crate::wire::put_text;
 use crate::{DoorError, Limits, Reason, Translation, TurnedAway, ids, severity};
 
 /// How a push is encoded.
@@ -165,7 +164,7 @@ impl Push {
             }
             _ => {}
         }
-        draft.attribute(name, value);
+        draft.text_attribute(name, value);
     }
 
     /// Adds the draft, which is the next line of the stream.

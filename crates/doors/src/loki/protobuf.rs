@@ -1,8 +1,9 @@
 //! Pushes in protobuf: `PushRequest { streams: 1 }`, a stream has labels (1) and entries (2), an entry its time (1), its
 //! line (2) and structured metadata (3).
 
+use otlp_wire::{Fields, Malformed, Value};
+
 use super::{Push, labels};
-use crate::wire::{Fields, Malformed, Value};
 use crate::{DoorError, Reason};
 
 pub(super) fn read(body: &[u8], push: &mut Push) -> Result<(), DoorError> {

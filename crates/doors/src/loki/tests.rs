@@ -1,7 +1,8 @@
 //! Pushes in, records out, as tables.
 
+use otlp_wire::{Fields, Value, put_bytes, put_message, put_number};
+
 use super::*;
-use crate::wire::{Fields, Value, put_bytes, put_message, put_number};
 
 /// What is looked at of a record.
 #[derive(Debug, Default, PartialEq, Eq)]

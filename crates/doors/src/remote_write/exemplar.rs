@@ -1,7 +1,8 @@
 //! Exemplars: a value, a time, and labels of which two are trace and span.
 
+use otlp_wire::{put_bytes, put_double, put_fixed64, put_message, put_text};
+
 use crate::ids;
-use crate::wire::{put_bytes, put_double, put_fixed64, put_message, put_text};
 
 use super::nanos;
 

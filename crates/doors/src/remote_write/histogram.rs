@@ -4,13 +4,14 @@
 //! schema -53 have the bounds that the message names. Counts that are no whole numbers, which recording rules make, have
 //! no place in OTLP.
 
-use super::nanos;
-use super::series::{NO_RECORDED_VALUE, is_stale};
-use crate::Reason;
-use crate::wire::{
+use otlp_wire::{
     Fields, Malformed, Value, put_bytes, put_double, put_fixed64, put_message, put_number, put_varint, put_zigzag,
     repeated_double, repeated_varint, zigzag,
 };
+
+use super::nanos;
+use super::series::{NO_RECORDED_VALUE, is_stale};
+use crate::Reason;
 
 /// The schema of histograms with bounds of their own.
 const CUSTOM: i64 = -53;

@@ -1,9 +1,10 @@
 //! One series: its labels, and the metric that its samples and histograms become.
 
+use otlp_wire::{Malformed, close, open, put_bytes, put_double, put_fixed64, put_number, put_text};
+
 use super::exemplar::{self, Exemplar};
 use super::histogram::Native;
 use super::{Metadata, MetricType, Writing, nanos};
-use crate::wire::{Malformed, close, open, put_bytes, put_double, put_fixed64, put_number, put_text};
 use crate::{DoorError, Reason};
 
 /// The value that marks the end of a series.
@@ -120,6 +121,23 @@ pub(super) fn is_monotonic(name: &[u8], kind: MetricType, has_bound: bool) -> bo
     }
 }
 
+/// A series with what its metrics are written from.
+struct Entry<'a, 'b, S> {
+    name: &'a [u8],
+    labels: &'b Labels<'a>,
+    metadata: Metadata<'b>,
+    series: &'b S,
+    counts: Counts,
+    /// Bytes of the resource.
+    resource: Vec<u8>,
+}
+
+impl<S> Entry<'_, '_, S> {
+    fn is_sum(&self) -> bool {
+        is_monotonic(self.name, self.metadata.kind, self.labels.get("le").is_some())
+    }
+}
+
 impl Writing {
     /// Adds a series, or turns its records away.
     pub(super) fn add<'a>(
@@ -138,43 +156,35 @@ impl Writing {
             self.turned_away.add_many(reason, records, detail);
             return Ok(());
         };
-        let resource = labels.resource();
+        let entry = Entry { name, labels, metadata, series, counts, resource: labels.resource() };
         if counts.samples > 0 {
-            self.numbers(name, labels, metadata, series, &resource)?;
+            self.numbers(&entry)?;
         }
         if counts.histograms > 0 {
-            self.histograms(name, labels, metadata, series, &resource)?;
+            self.histograms(&entry)?;
         }
         if counts.samples == 0 && counts.histograms == 0 && counts.exemplars > 0 {
-            self.exemplars_alone(name, labels, metadata, series, &resource)?;
+            self.exemplars_alone(&entry)?;
         }
         Ok(())
     }
 
     /// Adds the metric of a series' samples.
-    fn numbers<'a>(
-        &mut self,
-        name: &[u8],
-        labels: &Labels<'a>,
-        metadata: Metadata<'_>,
-        series: &impl Series<'a>,
-        resource: &[u8],
-    ) -> Result<(), DoorError> {
-        let is_sum = is_monotonic(name, metadata.kind, labels.get("le").is_some());
-        let (mut metric, data) = self.begin(name, metadata, metadata.kind.name(), if is_sum { SUM } else { GAUGE });
-        let counts = series.counts();
+    fn numbers<'a>(&mut self, entry: &Entry<'a, '_, impl Series<'a>>) -> Result<(), DoorError> {
+        let kind = if entry.is_sum() { SUM } else { GAUGE };
+        let (mut metric, data) = self.begin(entry.name, entry.metadata, entry.metadata.kind.name(), kind);
         let (mut at, mut points) = (0, 0);
-        series.samples(&mut |sample| {
+        entry.series.samples(&mut |sample| {
             at += 1;
-            let is_last = at == counts.samples;
+            let is_last = at == entry.counts.samples;
             match sample {
                 Ok(sample) if nanos(sample.timestamp).is_some() => {
                     let point = open(&mut metric, 1);
                     put_sample(&mut metric, sample);
                     if is_last {
-                        self.put_exemplars(&mut metric, 5, series);
+                        self.put_exemplars(&mut metric, 5, entry.series);
                     }
-                    labels.put_attributes(&mut metric, 7);
+                    entry.labels.put_attributes(&mut metric, 7);
                     close(&mut metric, point);
                     points += 1;
                 }
@@ -184,25 +194,14 @@ impl Writing {
             self.check_room(metric.len())
         })?;
         self.written.samples += u64::from(points);
-        if is_sum {
-            put_number(&mut metric, 2, CUMULATIVE);
-            put_number(&mut metric, 3, 1);
-        }
-        self.end(metric, data, points, resource, &[])
+        put_temporality(&mut metric, kind);
+        self.end(metric, data, points, &entry.resource, &[])
     }
 
     /// Adds the metrics of a series' histograms, one for each: their kinds may differ.
-    fn histograms<'a>(
-        &mut self,
-        name: &[u8],
-        labels: &Labels<'a>,
-        metadata: Metadata<'_>,
-        series: &impl Series<'a>,
-        resource: &[u8],
-    ) -> Result<(), DoorError> {
-        let counts = series.counts();
+    fn histograms<'a>(&mut self, entry: &Entry<'a, '_, impl Series<'a>>) -> Result<(), DoorError> {
         let mut at = 0;
-        series.histograms(&mut |message| {
+        entry.series.histograms(&mut |message| {
             at += 1;
             let native = match Native::read(message, self.limits.buckets_max) {
                 Ok(native) => native,
@@ -211,19 +210,19 @@ impl Writing {
                     return Ok(());
                 }
             };
-            let kind = if native.is_gauge { Some("gaugehistogram") } else { metadata.kind.name() };
+            let kind = if native.is_gauge { Some("gaugehistogram") } else { entry.metadata.kind.name() };
             let field = if native.is_explicit() { HISTOGRAM } else { EXP_HISTOGRAM };
-            let (mut metric, data) = self.begin(name, metadata, kind, field);
+            let (mut metric, data) = self.begin(entry.name, entry.metadata, kind, field);
             let point = open(&mut metric, 1);
             native.put_fields(&mut metric);
-            if at == counts.histograms && counts.samples == 0 {
-                self.put_exemplars(&mut metric, native.exemplars_field(), series);
+            if at == entry.counts.histograms && entry.counts.samples == 0 {
+                self.put_exemplars(&mut metric, native.exemplars_field(), entry.series);
             }
-            labels.put_attributes(&mut metric, native.attributes_field());
+            entry.labels.put_attributes(&mut metric, native.attributes_field());
             close(&mut metric, point);
-            put_number(&mut metric, 2, CUMULATIVE);
+            put_temporality(&mut metric, field);
             self.written.histograms += 1;
-            self.end(metric, data, 1, resource, &[])
+            self.end(metric, data, 1, &entry.resource, &[])
         })
     }
 
@@ -282,16 +281,9 @@ impl Writing {
     ///
     /// It has a scope of its own, and so it is a series of its own: in the series of the samples such a point would be a
     /// gap, and what came around it would be in no rate.
-    fn exemplars_alone<'a>(
-        &mut self,
-        name: &[u8],
-        labels: &Labels<'a>,
-        metadata: Metadata<'_>,
-        series: &impl Series<'a>,
-        resource: &[u8],
-    ) -> Result<(), DoorError> {
-        let is_sum = is_monotonic(name, metadata.kind, labels.get("le").is_some());
-        let is_native = metadata.kind == MetricType::Histogram && !is_sum;
+    fn exemplars_alone<'a>(&mut self, entry: &Entry<'a, '_, impl Series<'a>>) -> Result<(), DoorError> {
+        let is_sum = entry.is_sum();
+        let is_native = entry.metadata.kind == MetricType::Histogram && !is_sum;
         // Fields of the metric, and of the point for exemplars, attributes and flags.
         let (kind, exemplars, attributes, flags) = match (is_native, is_sum) {
             (true, _) => (EXP_HISTOGRAM, 11, 1, 10),
@@ -299,27 +291,32 @@ impl Writing {
             (false, false) => (GAUGE, 5, 7, 8),
         };
         let mut time = 0;
-        series.exemplars(&mut |found| {
+        entry.series.exemplars(&mut |found| {
             let found = found.ok().and_then(|found| nanos(found.timestamp));
             time = time.max(found.unwrap_or_default());
         });
-        let (mut metric, data) = self.begin(name, metadata, metadata.kind.name(), kind);
+        let (mut metric, data) = self.begin(entry.name, entry.metadata, entry.metadata.kind.name(), kind);
         let point = open(&mut metric, 1);
         put_fixed64(&mut metric, 3, time);
-        self.put_exemplars(&mut metric, exemplars, series);
-        labels.put_attributes(&mut metric, attributes);
+        self.put_exemplars(&mut metric, exemplars, entry.series);
+        entry.labels.put_attributes(&mut metric, attributes);
         put_number(&mut metric, flags, NO_RECORDED_VALUE);
         close(&mut metric, point);
-        if kind != GAUGE {
-            put_number(&mut metric, 2, CUMULATIVE);
-        }
-        if kind == SUM {
-            put_number(&mut metric, 3, 1);
-        }
+        put_temporality(&mut metric, kind);
         let mut scope = Vec::new();
         put_bytes(&mut scope, 1, EXEMPLARS_SCOPE.as_bytes());
         // Without a time none of them could be taken.
-        self.end(metric, data, u32::from(time > 0), resource, &scope)
+        self.end(metric, data, u32::from(time > 0), &entry.resource, &scope)
+    }
+}
+
+/// Appends what a metric of this kind says of all its points; a gauge says nothing.
+fn put_temporality(out: &mut Vec<u8>, kind: u32) {
+    if kind != GAUGE {
+        put_number(out, 2, CUMULATIVE);
+    }
+    if kind == SUM {
+        put_number(out, 3, 1);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Requests in, OTLP out, as tables.
 
+use otlp_wire::{Fields, Value, put_bytes, put_double, put_message, put_number, put_varint, put_zigzag};
+
 use super::*;
-use crate::wire::{Fields, Value, put_bytes, put_double, put_message, put_number, put_varint, put_zigzag};
 
 /// Every value below a path of field numbers, shown.
 fn all(message: &[u8], path: &[u64]) -> Vec<String> {

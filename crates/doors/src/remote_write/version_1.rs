@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 
+use otlp_wire::{Fields, Malformed, Value};
+
 use super::exemplar::{self, Exemplar};
 use super::series::{Counts, Labels, Sample, Series};
 use super::{Metadata, MetricType, Writing};
-use crate::wire::{Fields, Malformed, Value};
 use crate::{DoorError, Reason};
 
 /// Metrics of one request whose metadata are read.

@@ -1,11 +1,12 @@
 //! Version 2: `Request { symbols: 4, timeseries: 5 }`; labels, help and unit are places in the list of symbols, and
 //! every series has its own metadata. A place beyond the list costs its series.
 
+use otlp_wire::{Fields, Malformed, Value, repeated_varint};
+
 use super::exemplar::{self, Exemplar};
 use super::series::{Counts, Labels, Sample, Series};
 use super::version_1::{messages, read_sample};
 use super::{Metadata, MetricType, Writing};
-use crate::wire::{Fields, Malformed, Value, repeated_varint};
 use crate::{DoorError, Reason};
 
 /// Symbols of one request.

@@ -13,10 +13,9 @@ mod rfc3164;
 mod rfc5424;
 
 use model::Signal;
+use otlp_wire::{LogDraft, put_text};
 
 use crate::envelope::Envelope;
-use crate::log_draft::LogDraft;
-use crate::wire::put_text;
 use crate::{DoorError, Translation, TurnedAway, severity};
 
 pub use framing::{Framing, Message};
@@ -70,7 +69,7 @@ impl Batch {
         let text = String::from_utf8_lossy(message.bytes.trim_ascii_end());
         read(&text, received, draft, origin);
         if message.is_cut {
-            draft.attribute(TRUNCATED, "true");
+            draft.text_attribute(TRUNCATED, "true");
         }
         envelope.add(&origin.resource(), &[], |out| draft.write(out))
     }
@@ -100,7 +99,7 @@ fn read(text: &str, received: i64, draft: &mut LogDraft, origin: &mut Origin) {
     let (number, name) = severity::of_syslog(priority & 7);
     draft.severity(number, name);
     if let Some(facility) = FACILITIES.get(usize::from(priority >> 3)) {
-        draft.attribute("syslog.facility", facility);
+        draft.text_attribute("syslog.facility", facility);
     }
     let body = match rest.strip_prefix("1 ").and_then(|rest| rfc5424::read(rest, draft, origin)) {
         Some(body) => body,

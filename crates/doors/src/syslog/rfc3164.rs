@@ -5,9 +5,9 @@
 //! there is not guessed, and what cannot be read stays in the message.
 
 use model::time::{Civil, civil_to_nanos, parse_rfc3339};
+use otlp_wire::LogDraft;
 
 use super::Origin;
-use crate::log_draft::LogDraft;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -80,7 +80,7 @@ fn tag<'a>(text: &'a str, draft: &mut LogDraft, origin: &mut Origin) -> &'a str 
     let Some(message) = rest.strip_prefix(':') else { return text };
     origin.app.push_str(tag);
     if !process.is_empty() {
-        draft.attribute("syslog.procid", process);
+        draft.text_attribute("syslog.procid", process);
     }
     message.strip_prefix(' ').unwrap_or(message)
 }

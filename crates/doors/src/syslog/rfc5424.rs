@@ -1,10 +1,10 @@
 //! RFC 5424: `1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG`, where `-` says that there is none.
 
 use model::time::parse_rfc3339;
+use otlp_wire::LogDraft;
 
 use super::Origin;
 use crate::ids;
-use crate::log_draft::LogDraft;
 
 /// Bytes of an id or a name in structured data; RFC 5424 allows 32. An id is repeated for each of its parameters, so
 /// what it may be bounds what a message becomes.
@@ -28,14 +28,14 @@ pub(super) fn read<'a>(text: &'a str, draft: &mut LogDraft, origin: &mut Origin)
     if nanos > 0 {
         draft.time = nanos;
     } else if !time.is_empty() {
-        draft.attribute("syslog.timestamp", time);
+        draft.text_attribute("syslog.timestamp", time);
     }
     origin.host.push_str(host);
     origin.app.push_str(app);
-    draft.attribute("syslog.version", "1");
+    draft.text_attribute("syslog.version", "1");
     for (name, field) in [("syslog.procid", process), ("syslog.msgid", id)] {
         if !field.is_empty() {
-            draft.attribute(name, field);
+            draft.text_attribute(name, field);
         }
     }
     for element in data {
@@ -69,7 +69,7 @@ fn put_element(element: &Element<'_>, draft: &mut LogDraft) {
                 continue;
             }
         }
-        draft.attribute(&format!("syslog.structured_data.{}.{name}", element.id), value);
+        draft.text_attribute(&format!("syslog.structured_data.{}.{name}", element.id), value);
     }
 }
 

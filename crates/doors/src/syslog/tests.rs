@@ -1,7 +1,8 @@
 //! Bytes in, messages out; messages in, records out.
 
+use otlp_wire::{Fields, Value};
+
 use super::*;
-use crate::wire::{Fields, Value};
 
 /// 2026-11-24T10:00:00Z.
 const NOW: i64 = 1_795_514_400_000_000_000;

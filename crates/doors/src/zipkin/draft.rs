@@ -1,6 +1,7 @@
 //! A span while it is put together; used again for the next.
 
-use crate::wire::{put_bool, put_bytes, put_fixed64, put_int, put_message, put_number, put_text};
+use otlp_wire::{put_bool, put_bytes, put_fixed64, put_int, put_message, put_number, put_text};
+
 use crate::{Reason, ids};
 
 /// Fields of a `Span` that hold its attributes and its events.

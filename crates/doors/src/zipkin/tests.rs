@@ -1,7 +1,8 @@
 //! Lists of spans in, OTLP out, as tables.
 
+use otlp_wire::{Fields, Value};
+
 use super::*;
-use crate::wire::{Fields, Value};
 
 fn spans(body: &str) -> Result<(u32, u32, Vec<u8>), DoorError> {
     let translated = translate(body.as_bytes(), &Limits::default())?;

@@ -1,4 +1,4 @@
-//! Cross-origin rules for browsers that send OTLP/HTTP. Off unless origins are configured; never with credentials.
+//! Cross-origin rules for browsers that send over HTTP. Off unless origins are configured; never with credentials.
 
 use http::{HeaderMap, HeaderValue, header};
 
@@ -39,15 +39,15 @@ impl Cors {
         }
     }
 
-    /// Adds to the answer of an OPTIONS request what a preflight asks for.
-    pub(super) fn apply_preflight(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
+    /// Adds to the answer of an OPTIONS request what a preflight asks for; `methods` are those that send.
+    pub(super) fn apply_preflight(&self, origin: Option<&HeaderValue>, methods: HeaderValue, answer: &mut HeaderMap) {
         self.apply(origin, answer);
         if !answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
         }
         let configured = self.headers.iter().map(String::as_str);
         let headers = HEADERS.into_iter().chain(configured).collect::<Vec<_>>().join(", ");
-        answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+        answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
         if let Ok(headers) = HeaderValue::from_str(&headers) {
             answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, headers);
         }
@@ -65,11 +65,13 @@ mod tests {
             let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
             let cors = Cors { origins, headers: vec!["x-token".to_owned()], ..Cors::default() };
             let mut answer = HeaderMap::new();
-            cors.apply_preflight(Some(&HeaderValue::from_static(origin)), &mut answer);
+            let methods = HeaderValue::from_static("POST, PUT");
+            cors.apply_preflight(Some(&HeaderValue::from_static(origin)), methods, &mut answer);
             assert_eq!(answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN), allowed, "{origin}");
             assert!(!answer.contains_key(header::ACCESS_CONTROL_ALLOW_CREDENTIALS));
             if allowed {
                 assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+                assert_eq!(answer[header::ACCESS_CONTROL_ALLOW_METHODS], "POST, PUT");
                 let headers = answer[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().expect("ASCII");
                 assert!(headers.contains("content-encoding") && headers.contains("x-token"));
             }

@@ -12,8 +12,8 @@ use super::error::EdgeError;
 use super::media::{self, CODINGS, Media};
 use super::{Edge, content_length, empty, normalised, tenant_header};
 
-/// Methods of an OTLP path.
-const ALLOW: &str = "POST, OPTIONS";
+/// The method that sends OTLP.
+const METHODS: &[Method] = &[Method::POST];
 
 /// Answers a request on a normalised path; everything that is no OTLP path gets a 404 that names the valid ones.
 pub(super) async fn serve(edge: &Edge, path: &str, request: Request) -> Response {
@@ -21,7 +21,7 @@ pub(super) async fn serve(edge: &Edge, path: &str, request: Request) -> Response
     let media = media::media(request.headers());
     let signal = signal_of(path);
     if signal.is_some() && request.method() == Method::OPTIONS {
-        return preflight(edge, origin.as_ref());
+        return preflight(edge, METHODS, origin.as_ref());
     }
     let mut answer = match exported(edge, signal, media, request).await {
         Ok(body) => {
@@ -95,17 +95,17 @@ fn response(status: StatusCode, media: Media, body: Bytes) -> Response {
 fn refusal(error: &EdgeError, media: Media) -> Response {
     let body = otlp::status_body(media.encoding, error.grpc_code(), &error.to_string());
     let mut answer = response(error.http_status(), media, body.into());
-    refusal_headers(error, answer.headers_mut());
+    refusal_headers(error, METHODS, answer.headers_mut());
     answer
 }
 
-/// Adds to an answer what its error says in headers.
-pub(super) fn refusal_headers(error: &EdgeError, headers: &mut HeaderMap) {
+/// Adds to an answer what its error says in headers; `methods` are those that send on its path.
+pub(super) fn refusal_headers(error: &EdgeError, methods: &[Method], headers: &mut HeaderMap) {
     if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     match error {
-        EdgeError::Method => drop(headers.insert(header::ALLOW, HeaderValue::from_static(ALLOW))),
+        EdgeError::Method => allow(methods, headers),
         EdgeError::Coding(_) => drop(headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(CODINGS))),
         EdgeError::TooLarge(_) | EdgeError::Stalled | EdgeError::Slow(_) => close(headers),
         EdgeError::Denied(denied) => {
@@ -131,12 +131,26 @@ pub(super) fn refuse(edge: &Edge, request: &Request, error: EdgeError) -> Respon
     answer
 }
 
-fn preflight(edge: &Edge, origin: Option<&HeaderValue>) -> Response {
+/// Answers an OPTIONS request on a path where these methods send.
+pub(super) fn preflight(edge: &Edge, methods: &[Method], origin: Option<&HeaderValue>) -> Response {
     let mut answer = Response::new(empty());
     *answer.status_mut() = StatusCode::NO_CONTENT;
-    answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
-    edge.settings.cors.apply_preflight(origin, answer.headers_mut());
+    allow(methods, answer.headers_mut());
+    if let Ok(methods) = HeaderValue::from_str(&listed(methods)) {
+        edge.settings.cors.apply_preflight(origin, methods, answer.headers_mut());
+    }
     answer
+}
+
+/// Says what a path takes: the methods that send, and a browser's question whether it may.
+fn allow(methods: &[Method], headers: &mut HeaderMap) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{}, OPTIONS", listed(methods))) {
+        headers.insert(header::ALLOW, value);
+    }
+}
+
+fn listed(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn outcome(error: &EdgeError) -> Outcome {

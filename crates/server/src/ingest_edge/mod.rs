@@ -87,7 +87,7 @@ async fn dispatch(State(edge): State<Arc<Edge>>, request: Request) -> Response {
         return match media::is_grpc(request.headers()) && request.version() == Version::HTTP_2 {
             true => grpc::refuse(&edge, &request, denied.into()),
             false => match door_of(&edge, &request) {
-                Some(door) => doors::refuse(&edge, &door, denied.into()),
+                Some(door) => doors::refuse(&edge, &door, request.headers().get(header::ORIGIN), denied.into()),
                 None => http_edge::refuse(&edge, &request, denied.into()),
             },
         };

@@ -1,9 +1,10 @@
-//! Syslog over TCP and UDP, on listeners that somebody else opened.
+//! Syslog over TCP, over TLS (RFC 5425) and over UDP, on listeners that somebody else opened.
 //!
 //! Nobody answers syslog, so nothing is acknowledged; messages take the path of an export all the same, with its
 //! admission, limits and rates, and nothing more is read from a connection until what it sent is durable. Where an
 //! export is refused, a connection waits and tries again, which its sender sees as a full window; datagrams that cannot
-//! be taken are dropped and counted. Syslog knows no credentials: whoever reaches the port may send.
+//! be taken are dropped and counted. Syslog knows no credentials: whoever reaches a port may send, but where TLS demands a
+//! certificate of its clients.
 //!
 //! Bounds (I7): connections, a chunk and a message of each, the time one may lie silent, exports of datagrams in flight.
 
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::status::{Metric, MetricKind, Sample};
+use crate::tls::Tls;
 
 /// What syslog is told.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ pub struct SyslogEdge {
     pub tenant: TenantId,
     /// Bytes of one message; a longer one is cut, and says so.
     pub message_bytes_max: usize,
-    /// Connections open at once; more wait in the kernel's queue.
+    /// Connections open at once on each listener; more wait in the kernel's queue.
     pub connections_max: usize,
     /// Silence after which a connection is closed.
     pub idle_timeout: Duration,
@@ -63,21 +65,22 @@ impl Default for SyslogEdge {
 enum Transport {
     Tcp = 0,
     Udp = 1,
+    Tls = 2,
 }
 
-const TRANSPORTS: [&str; 2] = ["tcp", "udp"];
+const TRANSPORTS: [&str; 3] = ["tcp", "udp", "tls"];
 
 /// Messages stored and dropped, by transport.
 #[derive(Debug, Default)]
 pub struct SyslogCounters {
-    stored: [AtomicU64; 2],
-    dropped: [AtomicU64; 2],
+    stored: [AtomicU64; 3],
+    dropped: [AtomicU64; 3],
 }
 
 impl SyslogCounters {
     /// The counts as metrics of the status file.
     pub fn metrics(&self) -> Vec<Metric> {
-        let metric = |name: &str, help: &str, counts: &[AtomicU64; 2]| Metric {
+        let metric = |name: &str, help: &str, counts: &[AtomicU64; 3]| Metric {
             name: name.to_owned(),
             help: help.to_owned(),
             kind: MetricKind::Counter,
@@ -146,13 +149,21 @@ fn retry_after(error: &ExportError) -> Option<Duration> {
     }
 }
 
+/// Sockets that syslog comes in at.
+#[derive(Debug, Default)]
+pub struct SyslogSockets {
+    /// Listeners, and what is spoken on them where it is TLS. Its files are looked after elsewhere.
+    pub streams: Vec<(net::TcpListener, Option<Tls>)>,
+    /// Where datagrams come in.
+    pub datagrams: Vec<net::UdpSocket>,
+}
+
 /// Serves until `shutdown` is ready; then nothing more is read, and what was read is made durable within the grace.
 ///
 /// # Errors
 /// When a socket cannot be handed to the runtime.
 pub async fn serve_syslog(
-    streams: Vec<net::TcpListener>,
-    datagrams: Vec<net::UdpSocket>,
+    sockets: SyslogSockets,
     ingest: Ingest,
     edge: SyslogEdge,
     shutdown: impl Future<Output = ()>,
@@ -161,11 +172,11 @@ pub async fn serve_syslog(
     let shared = Arc::new(Shared { ingest, edge, last: AtomicI64::new(0) });
     let (stop, stopped) = watch::channel(false);
     let mut loops = JoinSet::new();
-    for listener in streams {
+    for (listener, tls) in sockets.streams {
         listener.set_nonblocking(true)?;
-        loops.spawn(tcp::accept(TcpListener::from_std(listener)?, shared.clone(), stopped.clone()));
+        loops.spawn(tcp::accept(TcpListener::from_std(listener)?, tls, shared.clone(), stopped.clone()));
     }
-    for socket in datagrams {
+    for socket in sockets.datagrams {
         socket.set_nonblocking(true)?;
         loops.spawn(udp::receive(UdpSocket::from_std(socket)?, shared.clone(), stopped.clone()));
     }

@@ -1,21 +1,31 @@
-//! Syslog over TCP: a connection's bytes are cut into messages, and a chunk's messages are one request.
+//! Syslog over TCP, with TLS or without: a connection's bytes are cut into messages, and a chunk's messages are one
+//! request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use doors::syslog::{Batch, Framing};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::{Shared, Transport, retry_after};
+use crate::tls::Tls;
 
 /// Bytes read at once; small, so that what they become is small too before the byte budget covers it.
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// Longest time that saying goodbye may take.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
 /// Accepts connections until the end.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let permits = Arc::new(Semaphore::new(shared.edge.connections_max));
     let mut connections = JoinSet::new();
     loop {
@@ -26,9 +36,12 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopp
             accepted = next(&listener, &permits) => accepted,
         };
         let Some((stream, permit)) = accepted else { continue };
-        let (shared, stopped) = (shared.clone(), stopped.clone());
+        let (tls, shared, stopped) = (tls.clone(), shared.clone(), stopped.clone());
         connections.spawn(async move {
-            serve(stream, &shared, stopped).await;
+            match tls {
+                None => serve(stream, Transport::Tcp, &shared, stopped).await,
+                Some(tls) => serve_tls(stream, &tls, &shared, stopped).await,
+            }
             drop(permit);
         });
     }
@@ -51,8 +64,24 @@ async fn next(
     }
 }
 
+/// Makes a handshake, and reads the connection then.
+async fn serve_tls(stream: TcpStream, tls: &Tls, shared: &Shared, mut stopped: watch::Receiver<bool>) {
+    let accepted = tokio::select! {
+        biased;
+        _ = stopped.wait_for(|stop| *stop) => return,
+        accepted = tls.accept(stream, |stream| stream) => accepted,
+    };
+    match accepted {
+        Ok(stream) => serve(stream, Transport::Tls, shared, stopped).await,
+        Err(error) => tracing::debug!(%error, "no TLS handshake for syslog"),
+    }
+}
+
 /// Reads one connection until it ends, lies silent too long, or everything does.
-async fn serve(mut stream: TcpStream, shared: &Shared, mut stopped: watch::Receiver<bool>) {
+async fn serve<S>(mut stream: S, transport: Transport, shared: &Shared, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut framing = Framing::new(shared.edge.message_bytes_max);
     let mut chunk = vec![0; CHUNK_BYTES];
     loop {
@@ -67,14 +96,16 @@ async fn serve(mut stream: TcpStream, shared: &Shared, mut stopped: watch::Recei
             // Without a bound of its own a batch is never full.
             let _ = batch.add(message, shared.moment());
         });
-        store(batch, shared, &mut stopped).await;
+        store(batch, transport, shared, &mut stopped).await;
     }
     // What came without its end is a message all the same.
     let mut batch = batch();
     framing.end(&mut |message| {
         let _ = batch.add(message, shared.moment());
     });
-    store(batch, shared, &mut stopped).await;
+    store(batch, transport, shared, &mut stopped).await;
+    // Over TLS the other side is told that nothing was cut off.
+    let _ = tokio::time::timeout(GOODBYE_MAX, stream.shutdown()).await;
 }
 
 /// A batch that the bytes of a chunk and of one message bound.
@@ -83,7 +114,7 @@ fn batch() -> Batch {
 }
 
 /// Makes a batch durable, however often it is refused, until everything ends.
-async fn store(batch: Batch, shared: &Shared, stopped: &mut watch::Receiver<bool>) {
+async fn store(batch: Batch, transport: Transport, shared: &Shared, stopped: &mut watch::Receiver<bool>) {
     if batch.records() == 0 {
         return;
     }
@@ -101,5 +132,5 @@ async fn store(batch: Batch, shared: &Shared, stopped: &mut watch::Receiver<bool
         }
         let _ = tokio::time::timeout(wait, stopped.wait_for(|stop| *stop)).await;
     };
-    shared.count(Transport::Tcp, translation.records, is_stored);
+    shared.count(transport, translation.records, is_stored);
 }

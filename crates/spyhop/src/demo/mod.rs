@@ -24,6 +24,7 @@ use sender::Sender;
 
 use crate::failure::Failure;
 use crate::signals::Shutdown;
+use crate::tls_arguments::TlsArguments;
 use crate::{clock, logging};
 
 /// Arguments of the command.
@@ -32,6 +33,8 @@ pub(crate) struct DemoArguments {
     /// OTLP/HTTP endpoint to send to.
     #[arg(long, default_value = "http://127.0.0.1:4318")]
     endpoint: String,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// About how many records to send a second, spans and log records together.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     rate: u32,
@@ -64,7 +67,7 @@ pub(crate) fn run(arguments: DemoArguments) -> Result<(), Failure> {
 
 async fn send(arguments: DemoArguments) -> Result<(), Failure> {
     let mut shutdown = Shutdown::listen()?;
-    let sender = Sender::new(&arguments.endpoint)?;
+    let sender = Sender::new(&arguments.endpoint, &arguments.tls)?;
     let mut shop = OpenShop::new(arguments.seed, f64::from(arguments.rate));
     tokio::select! {
         () = shutdown.signal() => {}

@@ -1,16 +1,16 @@
 //! Sends export requests over HTTP, and sends again when the server asks to wait or is away for a moment. Credentials
-//! come from `OTEL_EXPORTER_OTLP_HEADERS`, as for every OTLP exporter: `authorization=Bearer%20token`.
+//! come from `OTEL_EXPORTER_OTLP_HEADERS`, as for every OTLP exporter: `authorization=Bearer%20token`. Client and TLS
+//! are those of `stdout`.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use stdout::{HttpClient, Tls};
 
 use crate::failure::Failure;
+use crate::tls_arguments::TlsArguments;
 
 /// Variable of the environment that holds headers to send.
 const HEADERS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_HEADERS";
@@ -18,12 +18,16 @@ const HEADERS_VARIABLE: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Wait before the next try where the server names none.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for a connection, and for an answer.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// See above; a server that is busy may take its time.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Sends to one endpoint.
 pub(crate) struct Sender {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     endpoint: String,
     headers: HeaderMap,
 }
@@ -45,8 +49,25 @@ enum Verdict {
     Refused,
 }
 
+/// Why there is no answer.
+enum Trouble {
+    /// It may be over in a moment.
+    Passing(String),
+    /// It lasts until somebody changes something.
+    Lasting(String),
+}
+
+impl Trouble {
+    fn of(error: &(dyn std::error::Error + 'static)) -> Trouble {
+        match stdout::tls_reason(error) {
+            Some(reason) => Trouble::Lasting(reason),
+            None => Trouble::Passing(stdout::in_words(error)),
+        }
+    }
+}
+
 impl Sender {
-    pub(crate) fn new(endpoint: &str) -> Result<Sender, Failure> {
+    pub(crate) fn new(endpoint: &str, tls: &TlsArguments) -> Result<Sender, Failure> {
         let text = std::env::var(HEADERS_VARIABLE).unwrap_or_default();
         let headers = headers(&text).ok_or_else(|| {
             // The text may hold a secret and is not shown.
@@ -55,20 +76,15 @@ impl Sender {
             ))
         })?;
         let endpoint = endpoint.trim_end_matches('/').to_owned();
-        if endpoint.starts_with("https://") {
-            let sentence = format!(
-                "--endpoint is '{endpoint}', and this command speaks no TLS: send to a server without TLS, or through an \
-                 OpenTelemetry Collector"
-            );
-            return Err(Failure::usage(sentence));
-        }
         let uri: Option<Uri> = endpoint.parse().ok();
-        if uri.is_none_or(|uri| uri.scheme_str() != Some("http") || uri.host().is_none()) {
+        if uri.is_none_or(|uri| !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none()) {
             let sentence =
                 format!("--endpoint is '{endpoint}': write the address of OTLP/HTTP such as http://127.0.0.1:4318");
             return Err(Failure::usage(sentence));
         }
-        Ok(Sender { client: Client::builder(TokioExecutor::new()).build_http(), endpoint, headers })
+        let tls = Tls::resolve(&endpoint, &tls.flags(), "", &|name| std::env::var(name).ok());
+        let tls = tls.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(Sender { client: stdout::http_client(&tls, CONNECT_MAX), endpoint, headers })
     }
 
     pub(super) fn endpoint(&self) -> &str {
@@ -88,7 +104,7 @@ impl Sender {
     /// Sends one request until it is taken or refused.
     ///
     /// # Errors
-    /// The server is away, or asks to wait, for longer than patience lasts.
+    /// The server is away, or asks to wait, for longer than patience lasts; or there is no TLS with it.
     pub(crate) async fn deliver(&self, path: &str, body: Vec<u8>) -> Result<Delivery, Failure> {
         let body = Bytes::from(body);
         let begun = tokio::time::Instant::now();
@@ -99,7 +115,10 @@ impl Sender {
                     Verdict::Refused => return Ok(Delivery::Refused(format!("{status} {text}"))),
                     Verdict::Again(wait) => (wait, format!("{status} {text}")),
                 },
-                Err(reason) => (PAUSE, reason),
+                Err(Trouble::Passing(reason)) => (PAUSE, reason),
+                Err(Trouble::Lasting(reason)) => {
+                    return Err(Failure::new(format!("nothing can be sent to {}: {reason}", self.endpoint)));
+                }
             };
             if begun.elapsed() >= PATIENCE {
                 return Err(Failure::new(format!(
@@ -111,17 +130,22 @@ impl Sender {
         }
     }
 
-    async fn try_send(&self, path: &str, body: Bytes) -> Result<(StatusCode, Option<u64>, String), String> {
+    async fn try_send(&self, path: &str, body: Bytes) -> Result<(StatusCode, Option<u64>, String), Trouble> {
+        let exchange = tokio::time::timeout(ANSWER_MAX, self.exchange(path, body)).await;
+        exchange.unwrap_or_else(|_| Err(Trouble::Passing(format!("no answer within {} s", ANSWER_MAX.as_secs()))))
+    }
+
+    async fn exchange(&self, path: &str, body: Bytes) -> Result<(StatusCode, Option<u64>, String), Trouble> {
         let mut request = Request::post(format!("{}{path}", self.endpoint))
             .body(Full::new(body))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Trouble::Lasting(error.to_string()))?;
         request.headers_mut().extend(self.headers.clone());
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let answer = self.client.request(request).await.map_err(|error| error.to_string())?;
+        let answer = self.client.request(request).await.map_err(|error| Trouble::of(&error))?;
         let status = answer.status();
         let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        let body =
-            Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(|error| error.to_string())?;
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|error| Trouble::Passing(error.to_string()))?;
         let text = String::from_utf8_lossy(&body.to_bytes()).chars().take(300).collect();
         Ok((status, retry_after, text))
     }
@@ -202,8 +226,12 @@ mod tests {
 
     #[test]
     fn endpoints() {
-        assert!(Sender::new("http://127.0.0.1:4318/").is_ok());
-        assert!(Sender::new("https://x:4318").is_err());
-        assert!(Sender::new("localhost:4318").is_err());
+        let check = |endpoint: &str, expect: bool| {
+            assert_eq!(Sender::new(endpoint, &TlsArguments::default()).is_ok(), expect, "{endpoint}");
+        };
+        check("http://127.0.0.1:4318/", true);
+        check("localhost:4318", false);
+        check("ftp://x", false);
+        check("https://", false);
     }
 }

@@ -1,6 +1,7 @@
 //! The ingest role: the journal first, then the edges, since no export may be answered before the journal knows what
 //! was stored in the last minutes.
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use api::{DigestWindow, SignalCounts};
@@ -8,22 +9,20 @@ use ingest::{Ingest, IngestCounters, IngestLimits, Running};
 use journal::{Journal, JournalLimits, RecoveryReport};
 use server::status::{Metric, MetricKind, RoleStatus, Sample};
 use server::{
-    Cors, Credentials, EdgeCounters, IngestEdge, SyslogCounters, SyslogEdge, Tls, ingest_router, serve, serve_syslog,
+    Cors, Credentials, EdgeCounters, IngestEdge, SyslogCounters, SyslogEdge, SyslogSockets, Tls, ingest_router, serve,
+    serve_syslog,
 };
 use store::Layout;
 use tokio::runtime::Runtime;
 
 use super::{Role, runtime, serve_limits};
 use crate::failure::Failure;
-use crate::listeners::Sockets;
+use crate::listeners::{OTLP_LISTENERS, Sockets};
 use crate::locks::RoleLock;
 use crate::settings::Settings;
 use crate::signals::Shutdown;
 use crate::status_writer::StatusWriter;
 use crate::{clock, start};
-
-/// Listeners of OTLP: gRPC's and HTTP's.
-const OTLP_LISTENERS: usize = 2;
 
 /// Runs the role until a signal asks for its end.
 pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock, sockets: Sockets) -> Result<(), Failure> {
@@ -31,9 +30,7 @@ pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock, sockets: 
     let tls = start::load_tls(settings)?;
     let (ingest, running) = open(settings, &layout, &runtime)?;
     let (edge, syslog) = (edge(settings), syslog(settings));
-    let Sockets { mut streams, datagrams } = sockets;
-    // Behind those of OTLP.
-    let syslog_streams = streams.split_off(streams.len().min(OTLP_LISTENERS));
+    let (streams, syslog_sockets) = parted(settings, sockets, tls.as_ref());
     let ended = runtime.block_on(async {
         let mut signals = Shutdown::listen()?;
         let counters = Counters { edge: edge.counters.clone(), syslog: syslog.counters.clone() };
@@ -47,7 +44,7 @@ pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock, sockets: 
             tracing::info!("stopping: what is in flight is answered");
             stop.send_replace(true);
         });
-        let syslog = serve_syslog(syslog_streams, datagrams, ingest.clone(), syslog, async move {
+        let syslog = serve_syslog(syslog_sockets, ingest.clone(), syslog, async move {
             let _ = stopped_too.wait_for(|stop| *stop).await;
         });
         drop(stopped);
@@ -57,6 +54,18 @@ pub(super) fn run(settings: &Settings, layout: Layout, lock: RoleLock, sockets: 
     });
     drop(lock);
     ended
+}
+
+/// The listeners of OTLP, and what lies behind them: those of syslog, over TLS last.
+fn parted(settings: &Settings, sockets: Sockets, tls: Option<&Tls>) -> (Vec<TcpListener>, SyslogSockets) {
+    let Sockets { mut streams, datagrams } = sockets;
+    let mut plain = streams.split_off(streams.len().min(OTLP_LISTENERS));
+    let over_tls = settings.syslog.tls_address.as_ref().and_then(|_| plain.pop());
+    let plain = plain.into_iter().map(|listener| (listener, None));
+    // Settings with an address for it and without TLS do not start.
+    let streams_of_syslog =
+        plain.chain(over_tls.zip(tls).map(|(listener, tls)| (listener, Some(tls.clone())))).collect();
+    (streams, SyslogSockets { streams: streams_of_syslog, datagrams })
 }
 
 fn open(settings: &Settings, layout: &Layout, runtime: &Runtime) -> Result<(Ingest, Running), Failure> {

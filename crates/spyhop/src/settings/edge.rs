@@ -37,6 +37,7 @@ pub(super) fn syslog(read: &Reader<'_>) -> SyslogSettings {
     let address = |text: String| Some(text).filter(|text| !text.is_empty());
     SyslogSettings {
         tcp_address: address(read.text("syslog.tcp_address")),
+        tls_address: address(read.text("syslog.tls_address")),
         udp_address: address(read.text("syslog.udp_address")),
         message_bytes_max: read.memory("syslog.message_bytes_max"),
         connections_max: read.count("syslog.connections_max"),
@@ -74,11 +75,15 @@ pub(super) fn ledger(read: &Reader<'_>) -> LedgerSettings {
 /// What is wrong with settings that are each right: half of TLS is none, and a person who set half expects all of it.
 pub(super) fn check(read: &Reader<'_>) -> Result<(), Failure> {
     let is_set = |name: &str| !read.text(name).is_empty();
+    let is_for_syslog = is_set("syslog.tls_address");
     let sentence = match (is_set("tls.certificate"), is_set("tls.key"), is_set("tls.client_ca")) {
         (true, false, _) => "tls.certificate is set and tls.key is not: name the file of its private key too",
         (false, true, _) => "tls.key is set and tls.certificate is not: name the file of its certificate too",
         (false, false, true) => {
             "tls.client_ca is set without tls.certificate and tls.key: clients prove who they are over TLS alone"
+        }
+        (false, false, false) if is_for_syslog => {
+            "syslog.tls_address is set without tls.certificate and tls.key: name the files of both, or use syslog.tcp_address"
         }
         _ => return Ok(()),
     };
@@ -107,6 +112,12 @@ mod tests {
         check(&[key], "tls.certificate is not");
         check(&[("SPYHOP_TLS_CLIENT_CA", "/a")], "without tls.certificate");
         check(&[certificate, key, ("SPYHOP_TLS_VERSION_MIN", "1.1")], "write 1.2 or 1.3");
+        let syslog = ("SPYHOP_SYSLOG_TLS_ADDRESS", "127.0.0.1:6514");
+        check(&[syslog], "syslog.tls_address is set without tls.certificate and tls.key");
+        check(&[syslog, certificate], "tls.key is not");
+        check(&[certificate, key, ("SPYHOP_SYSLOG_TLS_ADDRESS", "6514")], "SPYHOP_SYSLOG_TLS_ADDRESS");
+        let settings = resolve(&[certificate, key, syslog]).expect("valid");
+        assert_eq!(settings.syslog.tls_address.as_deref(), Some(syslog.1));
         check(&[("SPYHOP_TLS_CERTIFICATE", "-----BEGIN CERTIFICATE-----")], "write the path");
         assert_eq!(resolve(&[]).map(|settings| settings.tls), Ok(None));
         let settings = resolve(&[certificate, key, ("SPYHOP_TLS_VERSION_MIN", "1.3")]).expect("valid");

@@ -77,6 +77,7 @@ pub(crate) struct ServerSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SyslogSettings {
     pub(crate) tcp_address: Option<String>,
+    pub(crate) tls_address: Option<String>,
     pub(crate) udp_address: Option<String>,
     pub(crate) message_bytes_max: usize,
     pub(crate) connections_max: usize,

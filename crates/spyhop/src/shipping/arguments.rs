@@ -7,6 +7,7 @@ use stdout::{BatchLimits, Endpoint, EndpointFlags, LineLimits, ReadOptions, Send
 
 use crate::failure::Failure;
 use crate::settings::{bytes, duration};
+use crate::tls_arguments::TlsArguments;
 
 /// What both commands take. Where to send and who is speaking may also come from the variables of OpenTelemetry.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +27,8 @@ pub(crate) struct ShippingArguments {
     /// milliseconds] [default: 10s].
     #[arg(long, value_parser = duration_of, value_name = "TIME", help_heading = "Where to")]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    tls: TlsArguments,
 
     /// service.name; what flags and variables leave open, a line's own service_name, service_version and environment
     /// fill [variable: OTEL_SERVICE_NAME].
@@ -138,6 +141,7 @@ impl ShippingArguments {
             headers: self.headers.clone(),
             compression: self.compression.clone(),
             timeout: self.timeout,
+            tls: self.tls.flags(),
         };
         let endpoint = Endpoint::resolve(&flags, variable).map_err(|error| Failure::usage(error.to_string()))?;
         let waits = self.when_full.map_or(input_can_wait, |full| full == Full::Wait);

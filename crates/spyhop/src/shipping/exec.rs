@@ -3,7 +3,7 @@
 use stdout::{EndingWatch, Iostream, ProcessFacts};
 
 use super::child::{RunningChild, Streams};
-use super::{Shipping, ShippingArguments, runtime};
+use super::{Shipping, ShippingArguments, Told, runtime};
 use crate::failure::Failure;
 
 /// Runs the command and returns the program's exit code.
@@ -19,9 +19,10 @@ pub(crate) fn run(arguments: &ShippingArguments, program: &[String]) -> Result<u
 }
 
 async fn ship(arguments: &ShippingArguments, program: &[String]) -> Result<u8, Failure> {
+    let told = Told::new(arguments, false)?;
     let (mut child, Streams { stdout, stderr }) = RunningChild::start(program)?;
     let process = ProcessFacts { pid: child.id(), command: program.first().cloned().unwrap_or_default() };
-    let shipping = Shipping::new(arguments, Some(process), false)?;
+    let shipping = Shipping::new(arguments, told, Some(process));
     let failed = |error: std::io::Error| Failure::new(format!("cannot read what '{}' prints: {error}", program[0]));
     let (ending, watch) = EndingWatch::new().map_err(failed)?;
     let sending = tokio::spawn({

@@ -13,7 +13,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stdout::{EndingWatch, Iostream, Origins, ProcessFacts, Pump, ReadOptions, Resource, Shipper, Stream};
+use stdout::{EndingWatch, Iostream, Origins, ProcessFacts, Pump, ReadOptions, Resource, ShipOptions, Shipper, Stream};
 
 pub(crate) use arguments::ShippingArguments;
 pub(crate) use exec::run as exec;
@@ -30,15 +30,28 @@ struct Shipping {
     grace: Duration,
 }
 
+/// What arguments and variables say, found to be right before anything is started or read.
+struct Told {
+    resource: Vec<(String, String)>,
+    options: ShipOptions,
+}
+
+impl Told {
+    fn new(arguments: &ShippingArguments, input_can_wait: bool) -> Result<Told, Failure> {
+        let resource = arguments.resource()?;
+        Ok(Told { resource, options: arguments.ship_options(&variable, input_can_wait)? })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 impl Shipping {
-    fn new(
-        arguments: &ShippingArguments,
-        process: Option<ProcessFacts>,
-        input_can_wait: bool,
-    ) -> Result<Shipping, Failure> {
-        let variable = |name: &str| std::env::var(name).ok();
+    fn new(arguments: &ShippingArguments, told: Told, process: Option<ProcessFacts>) -> Shipping {
+        let Told { resource, options } = told;
         let origins = Origins {
-            flags: arguments.resource()?,
+            flags: resource,
             variable: Some(&variable),
             host_name: host_name(),
             mounted_namespace: std::fs::read_to_string(MOUNTED_NAMESPACE).ok().map(|text| text.trim().to_owned()),
@@ -47,14 +60,13 @@ impl Shipping {
         let (resource, complaints) = Resource::gather(&origins);
         complaints.iter().for_each(|complaint| say(complaint));
         let read = ReadOptions { open_service: resource.open_service(), ..arguments.read_options() };
-        let options = arguments.ship_options(&variable, input_can_wait)?;
-        Ok(Shipping {
+        Shipping {
             grace: options.send.grace,
             shipper: Arc::new(Shipper::new(options, resource, say)),
             read,
             is_quiet: arguments.quiet,
             shows_summary: arguments.summary,
-        })
+        }
     }
 
     /// A stream on its way: read from `input`, passed on to our own descriptor of that name.
@@ -90,8 +102,9 @@ impl Shipping {
         stop.abort();
         let counts = self.shipper.counts();
         if counts.unsent > 0 {
+            let reason = self.shipper.trouble().map(|reason| format!(": {reason}")).unwrap_or_default();
             say(&format!(
-                "{} log records could not be sent to {} in the {} s after the end of input (--grace)",
+                "{} log records could not be sent to {} in the {} s after the end of input (--grace){reason}",
                 counts.unsent,
                 self.shipper.address(),
                 self.grace.as_secs_f64()

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{FileType, fstat};
 use stdout::{EndingWatch, Iostream};
 
-use super::{Shipping, ShippingArguments, runtime};
+use super::{Shipping, ShippingArguments, Told, runtime};
 use crate::failure::Failure;
 use crate::signals::Shutdown;
 
@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: &ShippingArguments) -> Result<(), Failure> {
     let stdin = std::io::stdin().as_fd().try_clone_to_owned();
     let stdin = File::from(stdin.map_err(|error| Failure::new(format!("cannot read stdin: {error}")))?);
     let is_file = fstat(&stdin).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
-    let shipping = Shipping::new(arguments, None, is_file)?;
+    let shipping = Shipping::new(arguments, Told::new(arguments, is_file)?, None);
     let runtime = runtime()?;
     let result = runtime.block_on(ship(&shipping, stdin));
     // A thread that hangs in a write to a terminal that nobody reads must not keep us.

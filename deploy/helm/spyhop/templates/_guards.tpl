@@ -44,8 +44,8 @@
 {{- end -}}
 {{- end -}}
 {{- range .Values.extraEnv -}}
-{{- if has .name (list "SPYHOP_DATA_DIR" "SPYHOP_OTLP_GRPC_ADDRESS" "SPYHOP_OTLP_HTTP_ADDRESS" "SPYHOP_API_ADDRESS" "SPYHOP_SHUTDOWN_GRACE") -}}
-{{- fail (printf "extraEnv sets %s, which the chart sets itself: use listenHost, service.ports, persistence or shutdownGraceSeconds." .name) -}}
+{{- if has .name (list "SPYHOP_DATA_DIR" "SPYHOP_OTLP_GRPC_ADDRESS" "SPYHOP_OTLP_HTTP_ADDRESS" "SPYHOP_API_ADDRESS" "SPYHOP_SYSLOG_TCP_ADDRESS" "SPYHOP_SYSLOG_UDP_ADDRESS" "SPYHOP_SYSLOG_TLS_ADDRESS" "SPYHOP_SHUTDOWN_GRACE") -}}
+{{- fail (printf "extraEnv sets %s, which the chart sets itself: use listenHost, service.ports, syslog, persistence or shutdownGraceSeconds." .name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -76,6 +76,11 @@ volumes:
     - name: api
       containerPort: 4319
       protocol: TCP
+    {{- range include "spyhop.syslogPorts" . | fromYamlArray }}
+    - name: {{ .name }}
+      containerPort: {{ .containerPort }}
+      protocol: {{ .protocol }}
+    {{- end }}
   {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" "lifecycle" "resources" }}
   {{- with index $.Values $probe }}
   {{ $probe }}:

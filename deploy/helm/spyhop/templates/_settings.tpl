@@ -5,6 +5,9 @@ SPYHOP_DATA_DIR: /var/lib/spyhop
 SPYHOP_OTLP_GRPC_ADDRESS: {{ printf "%s:4317" .Values.listenHost | quote }}
 SPYHOP_OTLP_HTTP_ADDRESS: {{ printf "%s:4318" .Values.listenHost | quote }}
 SPYHOP_API_ADDRESS: {{ printf "%s:4319" .Values.listenHost | quote }}
+{{- range include "spyhop.syslogPorts" . | fromYamlArray }}
+SPYHOP_SYSLOG_{{ upper .transport }}_ADDRESS: {{ printf "%s:%d" $.Values.listenHost (int .containerPort) | quote }}
+{{- end }}
 SPYHOP_SHUTDOWN_GRACE: {{ printf "%ds" (int .Values.shutdownGraceSeconds) | quote }}
 {{- range $name, $value := .Values.settings }}
 {{- if kindIs "map" $value }}
@@ -13,6 +16,24 @@ SPYHOP_SHUTDOWN_GRACE: {{ printf "%ds" (int .Values.shutdownGraceSeconds) | quot
 {{- end }}
 {{- else }}
 {{ include "spyhop.variable" $name }}: {{ include "spyhop.settingText" $value }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Ports of syslog that are on. The pod's differ between TCP and UDP: an upgrade that changes one of two ports of the same
+number may lose the other.
+*/}}
+{{- define "spyhop.syslogPorts" -}}
+{{- with .Values.syslog }}
+{{- if .tcp }}
+- {transport: tcp, name: syslog-tcp, key: syslogTcp, containerPort: 5514, protocol: TCP}
+{{- end }}
+{{- if .udp }}
+- {transport: udp, name: syslog-udp, key: syslogUdp, containerPort: 5515, protocol: UDP}
+{{- end }}
+{{- if .tls }}
+- {transport: tls, name: syslog-tls, key: syslogTls, containerPort: 6514, protocol: TCP}
 {{- end }}
 {{- end }}
 {{- end -}}

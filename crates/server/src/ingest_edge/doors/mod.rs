@@ -5,6 +5,8 @@
 //! (I1); a refusal that is to be sent again is 429 or 503 with `Retry-After`, and nothing of it is stored. What is
 //! turned away record by record is said in the protocol's own form: per item by Elasticsearch, as 400 with a sentence
 //! by the others, whose clients do not send again then, and the rest is stored (I10).
+//!
+//! A browser's preflight is answered where something is sent, as on OTLP's paths: it shows no credentials, and none are asked.
 
 mod elasticsearch;
 mod loki;
@@ -22,7 +24,7 @@ use otlp::Encoding;
 use super::body::{Received, drain, inflate, read_http, store};
 use super::counters::{Outcome, Protocol};
 use super::error::EdgeError;
-use super::http_edge::{outcome, refusal_headers};
+use super::http_edge::{outcome, preflight, refusal_headers};
 use super::media::Coding;
 use super::{Edge, content_length, tenant_header};
 
@@ -67,9 +69,10 @@ impl Door {
         }
     }
 
-    /// The methods that send.
-    fn allowed(&self) -> &'static [Method] {
+    /// The methods that send; none where nothing is sent.
+    fn methods(&self) -> &'static [Method] {
         match self {
+            Door::LokiProbe(_) | Door::Probe(_) => &[],
             Door::Bulk(_) => &[Method::POST, Method::PUT],
             _ => &[Method::POST],
         }
@@ -79,28 +82,30 @@ impl Door {
 /// Answers a request.
 pub(super) async fn serve(edge: &Edge, door: Door, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
+    if request.method() == Method::OPTIONS {
+        return preflight(edge, door.methods(), origin.as_ref());
+    }
     let answered = match &door {
         Door::LokiProbe(body) => return loki::answer_probe(edge, body),
         Door::Probe(probe) => return elasticsearch::answer_probe(edge, probe, request).await,
         _ => sent(edge, &door, request).await,
     };
-    let mut answer = match answered {
-        Ok(answer) => {
+    match answered {
+        Ok(mut answer) => {
             // An answer of 400 here is partial: the rest is stored.
             edge.settings.counters.count(door.protocol(), Outcome::Stored);
+            edge.settings.cors.apply(origin.as_ref(), answer.headers_mut());
             answer
         }
-        Err(error) => refuse(edge, &door, error),
-    };
-    edge.settings.cors.apply(origin.as_ref(), answer.headers_mut());
-    answer
+        Err(error) => refuse(edge, &door, origin.as_ref(), error),
+    }
 }
 
 /// Checks what can be refused before a byte of the body is read, then lets the door take it.
 async fn sent(edge: &Edge, door: &Door, request: Request) -> Result<Response, EdgeError> {
     let (parts, body) = request.into_parts();
     let mut body = Some(body);
-    let checked = match (door.allowed().contains(&parts.method), tenant_header(&parts.headers)) {
+    let checked = match (door.methods().contains(&parts.method), tenant_header(&parts.headers)) {
         (false, _) => Err(EdgeError::Method),
         (true, Some(name)) => {
             Err(EdgeError::Invalid(format!("header {name} is not supported yet: this server has one tenant")))
@@ -133,19 +138,14 @@ async fn take(edge: &Edge, door: &Door, parts: &Parts, body: &mut Option<Body>) 
 }
 
 /// Refuses a request in the form of its protocol.
-pub(super) fn refuse(edge: &Edge, door: &Door, error: EdgeError) -> Response {
+pub(super) fn refuse(edge: &Edge, door: &Door, origin: Option<&HeaderValue>, error: EdgeError) -> Response {
     edge.settings.counters.count(door.protocol(), outcome(&error));
     let mut answer = match door.protocol() {
         Protocol::Elasticsearch => elasticsearch::refusal(&error),
         _ => text(error.http_status(), &error.to_string()),
     };
-    refusal_headers(&error, answer.headers_mut());
-    if matches!(error, EdgeError::Method) {
-        let allowed = door.allowed().iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
-        if let Ok(value) = HeaderValue::from_str(&allowed) {
-            answer.headers_mut().insert(header::ALLOW, value);
-        }
-    }
+    refusal_headers(&error, door.methods(), answer.headers_mut());
+    edge.settings.cors.apply(origin, answer.headers_mut());
     answer
 }
 
