@@ -77,7 +77,7 @@ pub(crate) fn promoted(key: &[u8]) -> Option<usize> {
 }
 
 enum PromotedColumn {
-    Keyword(Keywords),
+    Keyword(Box<Keywords>),
     Text(Texts),
     Int(Values<i64>),
 }
@@ -96,7 +96,7 @@ pub(crate) struct RecordAttributes {
 impl Default for RecordAttributes {
     fn default() -> Self {
         let column = |kind| match kind {
-            PromotedType::Keyword => PromotedColumn::Keyword(Keywords::default()),
+            PromotedType::Keyword => PromotedColumn::Keyword(Box::default()),
             PromotedType::Text => PromotedColumn::Text(Texts::default()),
             PromotedType::Int => PromotedColumn::Int(Values::default()),
         };
