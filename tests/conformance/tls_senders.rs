@@ -1,4 +1,5 @@
-//! N2: what of ours sends speaks TLS too: pipe, import and demo, and with a client's certificate where one is demanded.
+//! N2: what of ours sends or asks speaks TLS too: pipe, import, demo and tail, and with a client's certificate where one
+//! is demanded.
 
 use std::fs;
 use std::io::Write;
@@ -26,7 +27,7 @@ struct Fixture {
 
 impl Fixture {
     /// The authority `ours` has signed everything but the certificate of the server where `signer` is another.
-    async fn start(signer: Option<&Authority>, is_mutual: bool) -> Result<Fixture> {
+    async fn start(signer: Option<&Authority>, is_mutual: bool, more: &[(&str, &str)]) -> Result<Fixture> {
         let folder = tempfile::tempdir()?;
         let ours = Authority::new("ours")?;
         let identity = ours.issue("client", 2090)?;
@@ -41,6 +42,9 @@ impl Fixture {
             fs::write(folder.path().join(name), content)?;
         }
         let mut settings = settings(folder.path());
+        for (name, text) in more {
+            settings = settings.with(name, *text);
+        }
         if is_mutual {
             settings = settings.with("SPYHOP_TLS_CLIENT_CA", path(folder.path(), "ca.crt"));
         }
@@ -86,7 +90,7 @@ async fn ended(child: Child) -> Result<(Option<i32>, String)> {
 
 #[tokio::test]
 async fn pipe_import_and_demo_send_to_a_server_that_they_can_trust() -> TestResult {
-    let fixture = Fixture::start(None, false).await?;
+    let fixture = Fixture::start(None, false, &[]).await?;
     let (ca, line) = (fixture.path("ca.crt"), fixture.path("line.json"));
     let mut table = Table::new("N2 senders");
     let of_variable = [("OTEL_EXPORTER_OTLP_CERTIFICATE", ca.clone())];
@@ -114,7 +118,7 @@ async fn pipe_import_and_demo_send_to_a_server_that_they_can_trust() -> TestResu
 #[tokio::test]
 async fn what_pipe_holds_is_sent_once_the_server_can_be_trusted() -> TestResult {
     let theirs = Authority::new("theirs")?;
-    let mut fixture = Fixture::start(Some(&theirs), false).await?;
+    let mut fixture = Fixture::start(Some(&theirs), false, &[]).await?;
     let ca = fixture.path("ca.crt");
     let pipe = ["pipe", "--ca-file", &ca, "--summary", "--grace", "30s", "--retry-wait-max", "300ms"];
     let child = fixture.send(&pipe, &[])?;
@@ -138,7 +142,7 @@ async fn what_pipe_holds_is_sent_once_the_server_can_be_trusted() -> TestResult 
 
 #[tokio::test]
 async fn pipe_and_import_show_a_certificate_where_one_is_demanded() -> TestResult {
-    let fixture = Fixture::start(None, true).await?;
+    let fixture = Fixture::start(None, true, &[]).await?;
     let ca = fixture.path("ca.crt");
     let stranger: Identity = Authority::new("theirs")?.issue("client", 2090)?;
     fs::write(fixture.folder.path().join("stranger.crt"), &stranger.certificate)?;
@@ -173,5 +177,46 @@ async fn pipe_and_import_show_a_certificate_where_one_is_demanded() -> TestResul
     let stored = fixture.stored().await?;
     let is_right = stored.contains(r#"[["a line",2],["imported",2]]"#);
     noted(&mut table, "and nothing else is stored", is_right, &stored);
+    table.finish()
+}
+
+#[tokio::test]
+async fn tail_asks_a_server_that_it_can_trust_and_shows_its_token() -> TestResult {
+    let fixture = Fixture::start(None, false, &[("SPYHOP_AUTH_API_TOKENS", "secret")]).await?;
+    let (ca, line) = (fixture.path("ca.crt"), fixture.path("line.json"));
+    let sent = ended(fixture.send(&["import", "--ca-file", &ca, &line], &[])?).await?;
+    assert_eq!(sent.0, Some(0), "{sent:?}");
+    let endpoint = format!("https://localhost:{}", fixture.server.ports()[2]);
+    let tail = |arguments: &[&str], variable: &str, out: Stdio| {
+        let mut command = fixture.server.command(&["tail", "--endpoint", &endpoint]);
+        command.args(arguments).env("SPYHOP_API_HEADERS", variable);
+        command.stdin(Stdio::null()).stdout(out).stderr(Stdio::piped()).spawn().context("cannot start tail")
+    };
+    let mut table = Table::new("N2 tail");
+    let of_ca = ["--ca-file", &ca];
+    for (what, arguments, variable, words) in [
+        ("without a token", &of_ca[..], "", "(401)"),
+        ("with a wrong token", &of_ca, "authorization=Bearer%20guessed", "(401)"),
+        ("with no header at all", &[&of_ca[..], &["--header", "secret"]].concat(), "", "--header"),
+        ("trusts nobody else", &[], "authorization=Bearer%20secret", "an authority that is not trusted here"),
+    ] {
+        let found = ended(tail(arguments, variable, Stdio::null())?).await?;
+        noted(&mut table, what, found.0 != Some(0) && found.1.contains(words), &found);
+    }
+    let flags = [&of_ca[..], &["--header", "authorization=Bearer%20secret"]].concat();
+    for (what, arguments, variable) in
+        [("by flag", &flags[..], ""), ("by variable", &of_ca, "authorization=Bearer%20secret")]
+    {
+        let out = tempfile::NamedTempFile::new()?;
+        let mut child = tail(arguments, variable, out.reopen()?.into())?;
+        let begun = Instant::now();
+        while fs::read_to_string(out.path())?.is_empty() && begun.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        child.kill()?;
+        child.wait()?;
+        let printed = fs::read_to_string(out.path())?;
+        noted(&mut table, what, printed.contains("imported"), &printed);
+    }
     table.finish()
 }

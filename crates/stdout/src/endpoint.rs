@@ -59,11 +59,11 @@ impl Endpoint {
         let mut headers = HeaderMap::new();
         for name in ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_LOGS_HEADERS"] {
             if let Some(list) = variable(name) {
-                add_headers(name, &list, &mut headers)?;
+                headers.extend(self::headers(name, &list)?);
             }
         }
         for pair in &flags.headers {
-            add_headers("--header", pair, &mut headers)?;
+            headers.extend(self::headers("--header", pair)?);
         }
         let first = |names: [&str; 2]| names.iter().find_map(|name| named(name));
         let compression = flags
@@ -109,18 +109,25 @@ fn parse(origin: &str, endpoint: &str, path: &str) -> Result<Uri, StdoutError> {
     fine.then_some(uri).ok_or_else(wrong)
 }
 
-fn add_headers(origin: &str, list: &str, headers: &mut HeaderMap) -> Result<(), StdoutError> {
+/// Headers from a list such as `authorization=Bearer%20token,x-a=1`, which `origin` names. Their values may be secret
+/// and are not shown.
+///
+/// # Errors
+/// The first that cannot be sent.
+pub fn headers(origin: &str, list: &str) -> Result<HeaderMap, StdoutError> {
     let wrong = |name: &str| StdoutError::Header { origin: origin.to_owned(), name: name.to_owned() };
     let (pairs, complaint) = resource::pairs(list);
     if complaint.is_some() {
         return Err(wrong(list.split('=').next().unwrap_or_default()));
     }
+    let mut headers = HeaderMap::new();
     for (name, value) in pairs {
         let parsed = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value).ok());
-        let (name, value) = parsed.ok_or_else(|| wrong(&name))?;
-        headers.insert(name, value);
+        let (parsed, mut value) = parsed.ok_or_else(|| wrong(&name))?;
+        value.set_sensitive(true);
+        headers.insert(parsed, value);
     }
-    Ok(())
+    Ok(headers)
 }
 
 #[cfg(test)]
@@ -131,6 +138,26 @@ mod tests {
         Endpoint::resolve(&flags, &|name| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
         })
+    }
+
+    #[test]
+    fn headers_are_read_as_exporters_read_them() {
+        let check = |list: &str, expect: Option<&[(&str, &str)]>| {
+            let expect = expect.map(|pairs| {
+                let pairs =
+                    pairs.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")));
+                pairs.collect::<HeaderMap>()
+            });
+            assert_eq!(headers("a list", list).ok(), expect, "{list}");
+        };
+        check("", Some(&[]));
+        check("authorization=Bearer%20abc%3D, x-a=1,", Some(&[("authorization", "Bearer abc="), ("x-a", "1")]));
+        check("authorization", None);
+        check("a=%2", None);
+        check("a=%zz", None);
+        check("a b=c", None);
+        let error = headers("--header", "x-a=gue\nssed").expect_err("a line break").to_string();
+        assert!(error.contains("x-a") && !error.contains("gue"), "{error}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ mod tls;
 
 pub use client::{HttpClient, http_client, in_words, tls_reason};
 pub use draft::Iostream;
-pub use endpoint::{Endpoint, EndpointFlags};
+pub use endpoint::{Endpoint, EndpointFlags, headers};
 pub use error::StdoutError;
 pub use intake::{ReadOptions, Stream};
 pub use limits::{BatchLimits, LineLimits, SendLimits};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use stdout::{HttpClient, Tls};
 
@@ -69,12 +69,7 @@ impl Trouble {
 impl Sender {
     pub(crate) fn new(endpoint: &str, tls: &TlsArguments) -> Result<Sender, Failure> {
         let text = std::env::var(HEADERS_VARIABLE).unwrap_or_default();
-        let headers = headers(&text).ok_or_else(|| {
-            // The text may hold a secret and is not shown.
-            Failure::usage(format!(
-                "{HEADERS_VARIABLE} is no list of headers: write it as authorization=Bearer%20token"
-            ))
-        })?;
+        let headers = stdout::headers(HEADERS_VARIABLE, &text).map_err(|error| Failure::usage(error.to_string()))?;
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         let uri: Option<Uri> = endpoint.parse().ok();
         if uri.is_none_or(|uri| !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none()) {
@@ -151,31 +146,6 @@ impl Sender {
     }
 }
 
-/// Headers as `name=value` between commas, values percent-encoded.
-fn headers(text: &str) -> Option<HeaderMap> {
-    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            let mut value = HeaderValue::from_bytes(&percent_decoded(value.trim())?).ok()?;
-            value.set_sensitive(true);
-            Some((name.trim().parse::<HeaderName>().ok()?, value))
-        })
-        .collect()
-}
-
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut parts = text.split('%');
-    bytes.extend_from_slice(parts.next()?.as_bytes());
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    Some(bytes)
-}
-
 /// Only these statuses are sent again, as OTLP has it.
 fn verdict(status: StatusCode, retry_after_seconds: Option<u64>) -> Verdict {
     match status.as_u16() {
@@ -203,25 +173,6 @@ mod tests {
         check(503, Some(9999), Verdict::Again(Duration::from_secs(30)));
         check(400, None, Verdict::Refused);
         check(500, Some(1), Verdict::Refused);
-    }
-
-    #[test]
-    fn headers_are_read_as_exporters_read_them() {
-        let check = |text: &str, expect: Option<&[(&str, &str)]>| {
-            let expect = expect.map(|pairs| {
-                pairs
-                    .iter()
-                    .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
-                    .collect()
-            });
-            assert_eq!(headers(text), expect, "{text}");
-        };
-        check("", Some(&[]));
-        check("authorization=Bearer%20abc%3D, x-a=1,", Some(&[("authorization", "Bearer abc="), ("x-a", "1")]));
-        check("authorization", None);
-        check("a=%2", None);
-        check("a=%zz", None);
-        check("a b=c", None);
     }
 
     #[test]

@@ -19,9 +19,10 @@ use print::{Form, Lines};
 
 use crate::failure::Failure;
 use crate::signals::Shutdown;
+use crate::tls_arguments::TlsArguments;
 
 /// Arguments of the command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TailArguments {
     /// Which records, in the language of the log search: `service:cart severity:>=warn timeout`.
     #[arg(long, short, default_value = "")]
@@ -29,6 +30,12 @@ pub(crate) struct TailArguments {
     /// The server's API.
     #[arg(long, default_value = "http://127.0.0.1:4319")]
     endpoint: String,
+    /// Header to send, such as authorization=Bearer%20token; may be repeated [variable: SPYHOP_API_HEADERS, pairs with
+    /// commas between them].
+    #[arg(long = "header", value_name = "NAME=VALUE")]
+    headers: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArguments,
     /// Print each record as a JSON object on a line.
     #[arg(long)]
     json: bool,
@@ -55,7 +62,7 @@ pub(crate) fn run(arguments: TailArguments) -> Result<(), Failure> {
             true => Form::Json,
             false => Form::Text { has_colours, is_folded: !is_terminal },
         };
-        let source = Source::new(&arguments.endpoint, &arguments.query, arguments.last)?;
+        let source = Source::new(&arguments)?;
         let lines = Lines { form };
         tokio::select! {
             () = signals.signal() => Ok(()),
