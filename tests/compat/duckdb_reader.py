@@ -14,13 +14,16 @@ logs = f"read_parquet('{folder}/files/*/logs/**/*.parquet', union_by_name=true, 
 
 
 def rows(query):
-    try:
-        return duckdb.sql(query).fetchall()
-    except duckdb.IOException as error:
-        # No file yet: everything is still in the journal. A file renamed away between glob and open: ask again.
-        if "No files found" in str(error):
-            return [(0, 0)]
-        raise
+    for attempt in range(10):
+        try:
+            return duckdb.sql(query).fetchall()
+        except duckdb.IOException as error:
+            # No file yet: everything is still in the journal.
+            if "No files found" in str(error):
+                return [(0, 0)]
+            # A file that was merged into another between glob and open: ask again, as the README says.
+            if "No such file" not in str(error) or attempt == 9:
+                raise
 
 
 def counts():
