@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use model::Signal;
 use otlp::Encoding;
+use schema::UNKNOWN_SERVICE;
 
-/// The service of a resource without a name, as OpenTelemetry's SDKs have it.
-pub(crate) const UNKNOWN_SERVICE: &str = "unknown_service";
 /// Longest part of a service's name that is looked at.
 const NAME_CHARS_MAX: usize = 128;
 /// Bytes of a record, where they can only be guessed; few, so that a guess is rather too many records.

@@ -2,8 +2,8 @@
 //!
 //! It takes everything that is queued, up to a limit, reads it into columns, makes it durable with one fdatasync and
 //! answers. While one commit is being synced the next one gathers, so a group is as large as the disk is slow; for
-//! clients that it has just answered it waits a moment (`rhythm`), for nobody else. Resends are recognised here, where everything passes one by one: by the
-//! journal's window, or in the group itself.
+//! clients that it has just answered it waits a moment (`rhythm`), for nobody else. Resends are recognised here, where
+//! everything passes one by one: by the journal's window, or in the group itself.
 //!
 //! If a group cannot be committed as a whole for a reason that lies in it (a defect that panics, a commit too long),
 //! its requests are committed one by one, so that only the one at fault is refused (I10).

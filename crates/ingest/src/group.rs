@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use journal::{Digest, Receipt, Rejection, SampledRejection, ServiceCounts};
 use otlp::{Appended, ServiceTally};
+use schema::UNKNOWN_SERVICE;
 
-use crate::census::UNKNOWN_SERVICE;
 use crate::export::Job;
 
 /// A request whose rows are in the buffers.

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use model::Signal;
 
 use crate::json::{Json, Shape};
+use crate::origin::SERVICE_NAME;
 use crate::wire::{Fields, Value};
-use crate::{Encoding, Stop};
+use crate::{Encoding, Stop, json_metrics, pb_metrics};
 
 /// Calls `found` with the service and the number of records of each resource; no service where it names none. False
 /// where the body cannot be read, of which decoding will say more.
@@ -25,8 +26,6 @@ pub fn count_records(
     };
     read.is_ok()
 }
-
-const SERVICE_NAME: &str = "service.name";
 
 /// Calls `found` with every message of `message` that has one of these numbers.
 fn messages<'a>(
@@ -77,15 +76,19 @@ fn protobuf_service<'a>(attribute: &'a [u8], service: &mut Option<&'a [u8]>) -> 
     Ok(())
 }
 
-/// Data points of a metric: gauge, sum, histogram, exponential histogram, summary.
+/// Data points of a metric, whatever its kind.
 fn points(metric: &[u8]) -> Result<u64, Stop> {
     let mut points = 0;
-    messages(metric, &[5, 7, 9, 10, 11], |_, data| {
-        messages(data, &[1], |_, _| {
-            points += 1;
-            Ok(())
-        })
-    })?;
+    let mut fields = Fields::new(metric);
+    while let Some(field) = fields.field()? {
+        match field {
+            (number, Value::Bytes(data)) if pb_metrics::kind_of(number).is_some() => messages(data, &[1], |_, _| {
+                points += 1;
+                Ok(())
+            })?,
+            _ => {}
+        }
+    }
     Ok(points)
 }
 
@@ -159,7 +162,7 @@ fn json_scope(json: &mut Json<'_>, records: &mut u64) -> Result<(), Stop> {
 fn json_metric(json: &mut Json<'_>, points: &mut u64) -> Result<bool, Stop> {
     let mut is_metric = true;
     let shape = json.object(|json, key| match key {
-        b"gauge" | b"sum" | b"histogram" | b"exponentialHistogram" | b"summary" => {
+        key if json_metrics::kind_of(key).is_some() => {
             let shape = json.object(|json, key| match key {
                 b"dataPoints" => elements(json, |json| {
                     *points += 1;

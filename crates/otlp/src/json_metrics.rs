@@ -11,7 +11,7 @@ use crate::origin::Origin;
 use crate::points::{Distribution, ExemplarHead, ExemplarTable, ExpHead, NumberValue, PointHead};
 
 /// The kind of metric this key of Metric holds.
-fn kind_of(key: &[u8]) -> Option<MetricKind> {
+pub(crate) fn kind_of(key: &[u8]) -> Option<MetricKind> {
     Some(match key {
         b"gauge" => MetricKind::Gauge,
         b"sum" => MetricKind::Sum,

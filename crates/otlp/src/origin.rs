@@ -22,7 +22,7 @@ use crate::wire::{Fields, Value};
 /// Levels around a value inside `{"attributes":{…}}`.
 pub(crate) const ORIGIN_DEPTH: usize = 2;
 
-const SERVICE_NAME: &str = "service.name";
+pub(crate) const SERVICE_NAME: &str = "service.name";
 
 /// An entity a resource stands for.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use crate::sample_shapes::{EXP_HISTOGRAM_POINT, Field, HISTOGRAM_POINT, NUMBER_P
 use crate::wire::{Fields, Value, repeated_fixed64, repeated_varint, zigzag};
 
 /// The kind of metric this field of Metric holds.
-fn kind_of(number: u32) -> Option<MetricKind> {
+pub(crate) fn kind_of(number: u32) -> Option<MetricKind> {
     Some(match number {
         5 => MetricKind::Gauge,
         7 => MetricKind::Sum,
